@@ -103,7 +103,7 @@ impl Cluster {
         ))
     }
 
-    /// Imports accounts whose calls all fail, without asking their providers about them.
+    /// Imports accounts that fail every call, without asking their providers about them.
     pub fn import_sick_accounts(&self) -> anyhow::Result<()> {
         self.environment
             .command(&["account", "import", "sick.toml", "--no-check"])?;

@@ -20,7 +20,7 @@ use super::process::{Launch, Process};
 use super::web::Web;
 use crate::time::until;
 
-/// Organisations whose calls all fail, by provider, each with its fault.
+/// Organisations that fail every call, by provider, each with its fault.
 ///
 /// They are known to the providers from the start; [`accounts`] leaves them out.
 const SICK: [(Dialect, &str, Fault); 9] = [

@@ -479,7 +479,7 @@ fn at(provider: &Provider) -> String {
         .unwrap_or_default()
 }
 
-/// Reason for a row whose address is not the one of the provider's API.
+/// Reason for a row with an address that is not the one of the provider's API.
 fn misplaced(checked: &Checked, reason: &str, proposal: Option<String>) -> String {
     match (&checked.base_url, proposal) {
         (Some(_), Some(proposal)) => {

@@ -47,7 +47,7 @@ pub struct PlanOfferResource {
     pub plan: ArtifactHash,
     /// Number of tasks.
     pub tasks: u32,
-    /// True if it was read from a reply of the planner whose faults were passed over; false if a rule made it.
+    /// True if it was read from a faulty reply of the planner; false if a rule made it.
     #[serde(default)]
     pub repaired: bool,
     /// Remarks on how it was made.

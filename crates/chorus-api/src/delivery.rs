@@ -111,41 +111,48 @@ struct EndFacts {
 }
 
 impl EndFacts {
-    fn of(end: &DeliveryEnd) -> Self {
-        let named = |name, is_failure| Self {
+    fn named(name: &'static str, is_failure: bool) -> Self {
+        Self {
             name,
             is_failure,
             class: None,
             message: String::new(),
             again_at: None,
-        };
+        }
+    }
+
+    fn of(end: &DeliveryEnd) -> Self {
         match end {
-            DeliveryEnd::Unclaimed => named("unclaimed", true),
-            DeliveryEnd::WorkerLost => named("worker_lost", true),
-            DeliveryEnd::Cancelled => named("cancelled", false),
-            DeliveryEnd::Finished { outcome } => match outcome {
-                Outcome::Succeeded { .. } => named("succeeded", false),
-                Outcome::Asked { .. } => named("asked", false),
-                Outcome::Failed { cause } => Self {
-                    class: cause.failure_class(),
-                    message: cause_message(cause),
-                    ..named("failed", true)
-                },
-                Outcome::Requeue {
-                    reason,
-                    not_before,
-                    message,
-                    ..
-                } => {
-                    let (name, is_failure) = requeue_name(*reason);
-                    Self {
-                        class: reason.failure_class(),
-                        message: message.clone(),
-                        again_at: Some(*not_before),
-                        ..named(name, is_failure)
-                    }
-                }
+            DeliveryEnd::Unclaimed => Self::named("unclaimed", true),
+            DeliveryEnd::WorkerLost => Self::named("worker_lost", true),
+            DeliveryEnd::Cancelled => Self::named("cancelled", false),
+            DeliveryEnd::Finished { outcome } => Self::of_outcome(outcome),
+        }
+    }
+
+    fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded { .. } => Self::named("succeeded", false),
+            Outcome::Asked { .. } => Self::named("asked", false),
+            Outcome::Failed { cause } => Self {
+                class: cause.failure_class(),
+                message: cause_message(cause),
+                ..Self::named("failed", true)
             },
+            Outcome::Requeue {
+                reason,
+                not_before,
+                message,
+                ..
+            } => {
+                let (name, is_failure) = requeue_name(*reason);
+                Self {
+                    class: reason.failure_class(),
+                    message: message.clone(),
+                    again_at: Some(*not_before),
+                    ..Self::named(name, is_failure)
+                }
+            }
         }
     }
 }

@@ -219,7 +219,6 @@ impl ProjectResource {
             waits,
         } = facts;
         let head = &loaded.project.head;
-        let base = format!("/v1/projects/{}", head.id);
         Self {
             id: head.id,
             title: head.title.clone(),
@@ -239,13 +238,20 @@ impl ProjectResource {
             estimate,
             verdict: verdict(head),
             defects: defects(&head.state),
-            links: Links {
-                events: format!("{base}/events"),
-                plan: format!("{base}/plan"),
-                deliverable: format!("{base}/deliverable"),
-                report: format!("{base}/report"),
-                own: base,
-            },
+            links: Links::of(head),
+        }
+    }
+}
+
+impl Links {
+    fn of(head: &Head) -> Self {
+        let base = format!("/v1/projects/{}", head.id);
+        Self {
+            events: format!("{base}/events"),
+            plan: format!("{base}/plan"),
+            deliverable: format!("{base}/deliverable"),
+            report: format!("{base}/report"),
+            own: base,
         }
     }
 }

@@ -75,33 +75,20 @@ fn text(reason: &WaitReason, names: &AccountNames) -> String {
             dimension,
             until,
             ..
-        } => {
-            let limit = dimension.map_or("limit", limit_name);
-            let open = if until.is_none() {
-                "; a call under way must end first"
-            } else {
-                ""
-            };
-            format!("the {limit} of {} is reached{open}", name(account))
-        }
+        } => limit_text(&name(account), *dimension, until.is_none()),
         WaitReason::SlotsOfEndedProcess { account, .. } => format!(
             "slots of {} are held by calls of a process that ended",
             name(account)
         ),
         WaitReason::CredentialsParked { pool, reasons } => {
-            let pool = pool.as_ref().map(|pool| format!(" of pool {pool}"));
             let parked: Vec<String> = reasons.iter().map(|one| parked(one, &name)).collect();
-            format!(
-                "every credential{} is parked or refused: {}",
-                pool.unwrap_or_default(),
-                parked.join("; ")
-            )
+            let pool = pool.as_ref().map(|pool| format!(" of pool {pool}"));
+            let (pool, parked) = (pool.unwrap_or_default(), parked.join("; "));
+            format!("every credential{pool} is parked or refused: {parked}")
         }
         WaitReason::NoAccount { role } => {
-            format!(
-                "no imported account serves a model of the role {}",
-                format!("{role:?}").to_lowercase()
-            )
+            let role = format!("{role:?}").to_lowercase();
+            format!("no imported account serves a model of the role {role}")
         }
         WaitReason::NoWorker { pool } => format!("no worker serves pool {pool}"),
         WaitReason::WorkerBusy { pool } => format!("all workers of pool {pool} are busy"),
@@ -109,22 +96,30 @@ fn text(reason: &WaitReason, names: &AccountNames) -> String {
         WaitReason::Queue { ahead } => format!("{ahead} ahead in the queue"),
         WaitReason::Retry {
             account, message, ..
-        } => {
-            let of = account
-                .as_ref()
-                .map(|account| format!(" of {}", name(account)));
-            let words = message.as_ref().map(|message| format!(": {message}"));
-            format!(
-                "the last call{} failed{}",
-                of.unwrap_or_default(),
-                words.unwrap_or_default()
-            )
-        }
-        WaitReason::Budget => {
-            "the budget covers it only once calls under way have cost less than was reserved"
-                .to_owned()
-        }
+        } => retry_text(account.as_ref().map(name), message.as_deref()),
+        WaitReason::Budget => BUDGET_TEXT.to_owned(),
     }
+}
+
+/// Sentence of [`WaitReason::Budget`].
+const BUDGET_TEXT: &str =
+    "the budget covers it only once calls under way have cost less than was reserved";
+
+fn limit_text(account: &str, dimension: Option<Dimension>, is_open: bool) -> String {
+    let limit = dimension.map_or("limit", limit_name);
+    let open = if is_open {
+        "; a call under way must end first"
+    } else {
+        ""
+    };
+    format!("the {limit} of {account} is reached{open}")
+}
+
+fn retry_text(account: Option<String>, message: Option<&str>) -> String {
+    let of = account.map(|account| format!(" of {account}"));
+    let reason = message.map(|message| format!(": {message}"));
+    let (of, reason) = (of.unwrap_or_default(), reason.unwrap_or_default());
+    format!("the last call{of} failed{reason}")
 }
 
 /// Name of a limit for people.

@@ -137,7 +137,7 @@ impl Client {
         absent(plan, "not_ready")
     }
 
-    /// Deliveries that ended after the page whose `next` is given, else all from the first one.
+    /// Deliveries that ended after the page with this `next`, else all from the first one.
     pub async fn deliveries(
         &self,
         project: ProjectId,

@@ -63,7 +63,7 @@ impl FileKind {
             })
     }
 
-    /// Returns true for texts that people read, whose parts are separated by a blank line.
+    /// Returns true for texts that people read, with parts separated by a blank line.
     pub fn is_prose(self) -> bool {
         matches!(self, Self::Markdown | Self::Plain)
     }
@@ -94,7 +94,7 @@ impl FileKind {
     }
 }
 
-/// Returns true for settings files whose readers take comments.
+/// Returns true for settings files that may hold comments.
 fn has_comments(path: &str, name: &str) -> bool {
     name.starts_with("tsconfig")
         || name.starts_with("jsconfig")

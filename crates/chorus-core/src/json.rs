@@ -170,7 +170,7 @@ fn as_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Like [`as_object`] for text whose syntax was mended: an array must hold objects, because other
+/// Like [`as_object`] for text with mended syntax: an array must hold objects, because other
 /// brackets stand in any text.
 fn mended_object(value: Value, wanted: &[&str]) -> Option<Map<String, Value>> {
     let is_list = value

@@ -88,7 +88,7 @@ impl Sniffer {
     }
 }
 
-/// Returns the kind of bytes whose first one is no blank; none when more are needed.
+/// Returns the kind of bytes that begin with no blank; none when more are needed.
 fn shape(bytes: &[u8]) -> Option<Shape> {
     match bytes.first()? {
         b'{' | b'[' => Some(Shape::Json),

@@ -12,7 +12,7 @@ use chorus_core::id::{AccountId, ProjectId, Tenant};
 use chorus_core::project::LongWait;
 use chorus_core::time::{Millis, Timestamp};
 
-/// Conditions that were sent in this term.
+/// [`LongWait`](chorus_core::project::LongWait)s that were sent in this term.
 #[derive(Debug)]
 pub(crate) struct LongWaits {
     term_began: Timestamp,

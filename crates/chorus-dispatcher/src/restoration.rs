@@ -58,7 +58,7 @@ fn ends_at(context: &Context, catalog: &Catalog, delivery: &Outstanding) -> Opti
     }
 }
 
-/// Returns the end of the lease of a delivery that was taken back.
+/// Returns the [`End`] of the lease of a delivery that was taken back.
 pub(crate) fn end_of(context: &Context, catalog: &Catalog, delivery: &Reclaimed) -> End {
     if !delivery.lost_worker {
         return End::Unused;

@@ -1,4 +1,4 @@
-//! Slots that the workers of each pool have left, from their announcements and the rows under way. Pure.
+//! Slots that the workers of each pool have left, from their announcements ([`Workers`](chorus_core::port::Workers)) and the rows under way. Pure.
 //!
 //! A process counts with its slots less the deliveries that it holds; deliveries without a claim take
 //! slots as well. Deliveries of processes without a live announcement take none: those processes died, or are of an

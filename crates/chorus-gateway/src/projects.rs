@@ -87,7 +87,7 @@ async fn waits(
     Ok(WaitResource::gather(&waits, &names))
 }
 
-/// `GET /v1/projects/{id}/estimate`: the estimate of the newest plan, in whatever state the project is.
+/// `GET /v1/projects/{id}/estimate`: the estimate of the newest plan, in any state of the project.
 pub(crate) async fn estimate_of_plan(request: ProjectRequest) -> Result<Json<Estimate>, ApiError> {
     let ProjectRequest { state, loaded, .. } = request;
     let id = loaded.project.head.id;

@@ -34,7 +34,7 @@ pub struct Breakers {
 pub enum RouteReport {
     /// A complete reply.
     Good,
-    /// A failure whose row of the failure table counts against the route.
+    /// A failure that by its row of the failure table counts against the route.
     Bad,
     /// Neither: a limit, a refusal of the account or the request, or a call that was cut on our
     /// side. Every probe must report; this end only frees its slot.

@@ -212,7 +212,7 @@ impl Monitor {
         calls.end(reference, leases);
     }
 
-    /// Names the accounts whose health the run knows; liveness is checked then. Processes die if `dying`.
+    /// Names the accounts of known health; liveness is checked then. Processes die if `dying`.
     pub fn watch_accounts(&self, accounts: BTreeMap<AccountId, ServingAccount>, dying: bool) {
         self.lock().liveness.watch(accounts, dying);
     }

@@ -1,6 +1,6 @@
 //! Syntax of the files that models write, by kind: [`Parsers`] finds the first fault of a text.
 //!
-//! JSON, TOML, YAML and tables are read by parsers of their own, whose findings are certain. Program
+//! JSON, TOML, YAML and tables are read by parsers of their own with certain findings. Program
 //! texts are read by tree-sitter's grammars; they name a place, not a rule. Deliberately absent: types,
 //! names, imports, style. Who made the fault and what follows is decided in
 //! [`chorus_core::verdict::check`].

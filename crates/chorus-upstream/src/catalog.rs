@@ -56,7 +56,7 @@ pub fn load() -> Catalog {
 
 /// The catalogue of this release with a user's own rows: a file of `[[model]]` tables in the form of `models.toml`.
 ///
-/// A row whose `slug` is shipped replaces the keys that it gives, for instance the price alone. A new row needs `slug`,
+/// A row with a shipped `slug` replaces the keys that it gives, for instance the price alone. A new row needs `slug`,
 /// `routes` and `context`; without `max_output` an answer may fill a quarter of the context, without `price` calls cost
 /// nothing.
 pub fn with_own_models(own: &str) -> Result<Catalog, CatalogError> {

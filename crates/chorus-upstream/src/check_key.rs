@@ -1,7 +1,7 @@
 //! Checks of keys: a free read at the provider shows if it accepts a credential, and if the address
 //! is the one of its API.
 //!
-//! The first bytes of the reply decide, whatever its status and headers announce: a web page is no
+//! The first bytes of the reply decide, not its status and headers: a web page is no
 //! provider. Where an account names its own address, the likely right one beside it is tried too.
 
 use async_trait::async_trait;

@@ -60,7 +60,7 @@ pub(crate) enum Unread {
     Other(ReadError),
 }
 
-/// Reads a body of JSON: one completion, whatever is glued behind it, or the chunks of a stream in
+/// Reads a body of JSON: one completion with anything glued behind it, or the chunks of a stream in
 /// a list or one after the other.
 pub(crate) fn read_json(dialect: Dialect, body: &[u8], quirks: &Quirks) -> Result<Reply, Unread> {
     let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();

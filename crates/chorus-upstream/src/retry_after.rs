@@ -16,8 +16,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Millis>
     Some(Wait::of_text(value)?.from(now))
 }
 
-/// Reads the time of reset of an exhausted limit: the latest of the `ratelimit-reset` headers whose
-/// limit has nothing left, else the earliest of all.
+/// Reads the time of reset of an exhausted limit: the latest of the `ratelimit-reset` headers of
+/// limits with nothing left, else the earliest of all.
 ///
 /// A refusal that has a wait of its own does not need it: a reset is the time at which the limit is
 /// full again, later than the call needs.

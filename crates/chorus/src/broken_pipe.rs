@@ -19,7 +19,7 @@ pub(crate) fn end_quietly() {
     }));
 }
 
-/// Returns true for the message of a print macro whose reader is gone.
+/// Returns true for the message of a print macro without a reader.
 fn is_broken_pipe(message: &str) -> bool {
     message.starts_with(FAILED) && message.contains("os error 32")
 }

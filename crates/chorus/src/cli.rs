@@ -133,7 +133,7 @@ pub(crate) enum DemoExample {
     /// A book of sixteen chapters becomes one study guide.
     #[default]
     LongDocument,
-    /// A Python package of nine files whose parts must fit together.
+    /// A Python package of nine files that must fit together.
     SoftwareProject,
     /// Four sentences in Vietnamese that leave nearly everything open.
     VagueVi,
@@ -394,7 +394,7 @@ pub(crate) struct NamedAccount {
 pub(crate) enum ModelCommand {
     /// All models with context, prices for a million tokens and providers.
     List {
-        /// Provider whose models are listed.
+        /// Provider of the listed models.
         #[arg(long, value_name = "PROVIDER")]
         provider: Option<String>,
     },

@@ -202,7 +202,7 @@ impl Intake<'_> {
             .map_err(|source| InputError::attachment(whole, source))
     }
 
-    /// Reads a file whose size and first bytes allow it. One that grows meanwhile is read up to its bound only.
+    /// Reads a file if its size and first bytes allow it. One that grows meanwhile is read up to its bound only.
     fn bytes(&mut self, path: &Path, mut file: Opened) -> Result<Vec<u8>, InputError> {
         let refused = |source: TextRefusal| InputError::attachment(path, source.into());
         let failed = |error: io::Error| InputError::unreadable(Part::Attachment, path, &error);

@@ -98,7 +98,7 @@ fn log(config: &Config, is_lasting: bool) {
     let filter = tracing_subscriber::EnvFilter::new(level);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // A log whose reader has gone is no reason to end a server.
+        // A log without a reader is no reason to end a server.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && has_colour())
         .with_writer(std::io::stderr);

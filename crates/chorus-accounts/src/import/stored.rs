@@ -1,4 +1,4 @@
-//! A row whose account is stored already: which of its credentials are known, and what the row changes.
+//! A row of an account that is stored already: which of its credentials are known, and what the row changes.
 
 use chorus_core::catalog::Provider;
 use chorus_core::id::CredentialId;

@@ -109,7 +109,7 @@ fn is_text(text: &str) -> bool {
     !text.chars().any(|letter| is_strange(&letter)) && letters * 10 >= foreign * 9
 }
 
-/// Text whose zeros show its encoding.
+/// Text with zeros that show its encoding.
 #[derive(Clone, Copy)]
 enum Zeros {
     Utf16Le,

@@ -16,7 +16,7 @@ pub struct FileText {
     /// Positions of the parts that tasks made, in order. A task whose part was taken apart to be
     /// joined with others has several.
     pub parts: Vec<PartSpan>,
-    /// Tasks whose part has no text.
+    /// Tasks with a part without text.
     pub empty: Vec<TaskKey>,
     /// Reasons why the parts could not become one file of this kind.
     pub faults: Vec<MergeFault>,
@@ -34,7 +34,7 @@ pub struct PartSpan {
 /// Parts that do not fit together. [`verdict::check`](crate::verdict::check) makes a defect of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeFault {
-    /// Tasks whose parts must change.
+    /// Tasks with parts that must change.
     pub tasks: Vec<TaskKey>,
     /// Fault, for people.
     pub message: String,

@@ -121,7 +121,7 @@ impl Merge<'_> {
         }
     }
 
-    /// Returns the tasks of a file whose part has no text.
+    /// Returns the tasks of a file with a part without text.
     fn empty(&self, file: &PlannedFile) -> Vec<TaskKey> {
         let has_text = |task: &TaskKey| {
             let result = self.results.get(task);

@@ -204,7 +204,7 @@ pub enum MarkSource {
 }
 
 impl Mark {
-    /// Evidence of a call whose request was sent at `at`.
+    /// Evidence of a call that was sent at `at`.
     pub const fn of_call(at: Timestamp) -> Self {
         Self {
             at,

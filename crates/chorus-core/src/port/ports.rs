@@ -42,7 +42,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The ports of a process whose rows and artifacts are in one store and which calls no provider: the
+    /// The ports of a process with rows and artifacts in one store and which calls no provider: the
     /// upstream is [`NoProvider`](super::upstream::NoProvider). Other fields are replaced by struct update.
     pub fn over_store<S>(
         store: Arc<S>,

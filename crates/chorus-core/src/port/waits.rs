@@ -1,6 +1,6 @@
 //! Reasons why queued attempts wait: the leading dispatcher records them, clients read them.
 //!
-//! Neighbour: [`Attempts`](super::Attempts), whose rows they stand beside.
+//! Neighbour: [`Attempts`](super::Attempts), which has the rows beside them.
 
 use async_trait::async_trait;
 

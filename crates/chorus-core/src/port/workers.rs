@@ -1,6 +1,6 @@
 //! Announcements of workers: slots of each process and pool, and the deliveries that take them.
 //!
-//! Neighbour: [`Attempts`](super::Attempts), whose rows say which deliveries are under way.
+//! Neighbour: [`Attempts`](super::Attempts): its rows say which deliveries are under way.
 
 use async_trait::async_trait;
 

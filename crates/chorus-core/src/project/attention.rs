@@ -82,7 +82,7 @@ pub struct PlanOffer {
     pub plan: ArtifactHash,
     /// Number of tasks.
     pub tasks: u32,
-    /// True if it was read from a reply of the planner whose faults were passed over; false if a rule made it.
+    /// True if it was read from a faulty reply of the planner; false if a rule made it.
     #[serde(default)]
     pub repaired: bool,
     /// Remarks on how it was made, for people.
@@ -125,7 +125,7 @@ pub enum Halt {
 /// Calls of a task that keep failing for reasons that pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// Task whose attempts failed last.
+    /// Task with the last failed attempts.
     pub task: TaskId,
     /// Last failure, with the provider's own text.
     pub message: String,

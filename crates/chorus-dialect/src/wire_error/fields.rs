@@ -37,7 +37,7 @@ const CODES: [&str; 7] = [
     "http_status",
 ];
 const KINDS: [&str; 4] = ["type", "status", "error_type", "errorType"];
-/// Fields whose text joins [`WireError::details`].
+/// Fields with text that joins [`WireError::details`].
 const DETAILS: [&str; 4] = ["details", "metadata", "param", "failed_generation"];
 /// Objects that hold the error itself.
 const INNER: [&str; 5] = ["error", "errors", "base_resp", "fault", "response"];

@@ -2,7 +2,7 @@
 //!
 //! A command is committed to the outbox before the reply 202. The orchestrator carries it out, and
 //! its effect shows in the project and its events. An equal `Idempotency-Key` and body are the same
-//! command, however often they arrive and in whatever state the project is by then.
+//! command, however often they arrive and in any state that the project has by then.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use super::meter::{Meter, charged_when_sent};
 use super::past_level::PastLevel;
 use super::tally::{Tally, units};
 
-/// Levels of one group, one for each limit.
+/// [`PastLevel`]s of one group, one for each limit.
 #[derive(Debug, Clone)]
 pub(crate) struct PastGroup {
     /// Group with its limits.

@@ -2,7 +2,7 @@
 
 use chorus_core::time::Timestamp;
 
-/// Level of one limit.
+/// Level of one [`Limit`](chorus_core::limit::Limit).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PastLevel {
     /// Amount left of a bucket or a calendar period.

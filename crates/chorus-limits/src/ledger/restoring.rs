@@ -13,7 +13,7 @@ use super::past::{self, PastGroup};
 use super::{Ledger, Start};
 
 impl Ledger {
-    /// Returns a ledger whose limits have the levels that past calls left. A group without a past call is full.
+    /// Returns a ledger with the levels that past calls left. A group without a past call is full.
     pub fn after(past: &[PastCall], now: Timestamp) -> Self {
         let mut ledger = Self::new(Start::Full);
         ledger.expire(now);

@@ -1,4 +1,4 @@
-//! Tagged blocks of a turn. Contents stand in them as they are; a block whose contents hold its closing tag has a
+//! Tagged blocks of a turn. Contents stand in them as they are; a block that holds its own closing tag has a
 //! number in its name, so that they cannot close it.
 
 use std::fmt::Write;

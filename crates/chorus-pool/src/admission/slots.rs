@@ -29,7 +29,7 @@ impl Admission {
         self.slots = Some(slots);
     }
 
-    /// Gives a slot back whose call has ended.
+    /// Gives back the slot of a call that has ended.
     pub fn slot_freed(&mut self, pool: &Pool) {
         let slots = self.slots.as_mut().and_then(|slots| slots.get_mut(pool));
         if let Some(slots) = slots.filter(|slots| slots.workers > 0) {

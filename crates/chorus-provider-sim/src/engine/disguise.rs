@@ -1,4 +1,4 @@
-//! Replies whose bytes are not what their headers promise: web pages, envelopes, whole replies in
+//! Replies with bytes that are not what their headers promise: web pages, envelopes, whole replies in
 //! the place of streams, compression.
 //!
 //! [`spoil`](super::spoil) changes what a reply contains, this module how it is wrapped.

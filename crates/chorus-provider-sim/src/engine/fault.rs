@@ -68,9 +68,9 @@ pub enum Fault {
     Redirect,
     /// 429 without any wait.
     RateLimitUntold,
-    /// 429 whose wait stands in the body alone, as a time in milliseconds.
+    /// 429 with a wait in the body alone, as a time in milliseconds.
     WaitInBody,
-    /// 429 whose wait stands in the message alone, in the form `1m26.4s`.
+    /// 429 with a wait in the message alone, in the form `1m26.4s`.
     WaitInText,
     /// Status 200 with an error in an envelope: `{"code":429,"msg":…}`.
     Enveloped,

@@ -79,26 +79,19 @@ fn spoil_plan(reply: &mut Reply, fault: Fault) {
 
 /// Refusal that a fault stands for, if any.
 pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Option<Refusal> {
-    let limited = Exceeded {
-        counted: Counted::Requests,
-        limit: 1,
-        used: 1,
-        requested: 1,
-        wait_ms: Some(provider.real_ms(2_000)),
-    };
+    let limited = limited(provider.real_ms(2_000));
     match fault {
-        Fault::RateLimit => Some(Refusal::Rate(limited)),
         Fault::Overloaded => Some(Refusal::Overloaded),
-        Fault::Die if !streamed => Some(Refusal::Overloaded),
+        Fault::Die => (!streamed).then_some(Refusal::Overloaded),
         Fault::ServerError => Some(Refusal::Failed),
         Fault::DeadKey => Some(Refusal::DeadKey),
         Fault::Unpaid => Some(Refusal::Unpaid),
         Fault::Capped => Some(Refusal::Capped),
         Fault::Forbidden => Some(Refusal::Forbidden),
         Fault::NotFound => Some(Refusal::UnknownModel),
-        Fault::ErrorEvent if !streamed => Some(Refusal::Unpaid),
-        // These replies are rewritten by `disguise`.
-        Fault::RateLimitUntold | Fault::WaitInBody | Fault::WaitInText => {
+        Fault::ErrorEvent => (!streamed).then_some(Refusal::Unpaid),
+        // All but the first, and the next ones, are rewritten by `disguise`.
+        Fault::RateLimit | Fault::RateLimitUntold | Fault::WaitInBody | Fault::WaitInText => {
             Some(Refusal::Rate(limited))
         }
         Fault::Page
@@ -108,6 +101,17 @@ pub(super) fn refusal(fault: Fault, streamed: bool, provider: &Provider) -> Opti
         | Fault::Enveloped
         | Fault::EmptyError => Some(Refusal::Failed),
         _ => None,
+    }
+}
+
+/// The limit of an injected refusal, with its wait in milliseconds.
+const fn limited(wait_ms: u64) -> Exceeded {
+    Exceeded {
+        counted: Counted::Requests,
+        limit: 1,
+        used: 1,
+        requested: 1,
+        wait_ms: Some(wait_ms),
     }
 }
 

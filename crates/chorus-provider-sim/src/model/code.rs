@@ -87,10 +87,11 @@ fn block_for(text: &str, path: &str) -> Option<String> {
                 let Some((depth, title)) = heading(line) else {
                     continue;
                 };
-                match level {
-                    None if backticked(title).contains(&path) => level = Some(depth),
-                    Some(own) if depth <= own => break,
-                    _ => {}
+                if level.is_some_and(|own| depth <= own) {
+                    break;
+                }
+                if level.is_none() && backticked(title).contains(&path) {
+                    level = Some(depth);
                 }
             }
         }
@@ -188,7 +189,7 @@ pub(super) fn open_functions(text: &str) -> Vec<String> {
     open.map(|function| function.name).collect()
 }
 
-/// Function whose head begins in the first of these lines.
+/// Function with a head that begins in the first of these lines.
 fn function(lines: &[&str]) -> Option<Function> {
     let head = lines.first()?.trim_start().trim_start_matches("async ");
     let name = head.strip_prefix("def ")?.split('(').next()?.trim();

@@ -177,18 +177,15 @@ impl Deliverable {
     /// Checks the statements about a file of code as far as rules can see: names, tests, and bodies.
     fn check_code(&self, finding: &mut Finding<'_>) {
         let text = finding.text;
-        let Some((path, file)) = self
-            .path_of(text)
-            .and_then(|path| Some((path, self.files.get(path)?)))
-        else {
+        let path = self.path_of(text);
+        let Some((path, file)) = path.and_then(|path| Some((path, self.files.get(path)?))) else {
             return;
         };
         let open = code::open_functions(file);
         if path.ends_with(".py") && !open.is_empty() {
+            let (count, open) = (open.len(), listed(&open));
             finding.fault_of_all(format!(
-                "{path} leaves {} functions without a body: {}",
-                open.len(),
-                listed(&open)
+                "{path} leaves {count} functions without a body: {open}"
             ));
         }
         let missing = missing_names(path, file, text);
@@ -220,23 +217,17 @@ impl Deliverable {
             let files = self.files.iter().filter(|(path, _)| path.ends_with(".py"));
             let (mut good, mut bad) = (0, Vec::new());
             for function in files.flat_map(|(_, file)| code::functions(file)) {
-                let has = if word == "docstring" {
-                    function.has_docstring || function.name.starts_with('_')
-                } else {
-                    function.has_hints
-                };
-                if has {
+                let has_docstring = function.has_docstring || function.name.starts_with('_');
+                let is_hint = word == "type hint";
+                if (is_hint && function.has_hints) || (!is_hint && has_docstring) {
                     good += 1;
                 } else {
                     bad.push(function.name);
                 }
             }
             if !bad.is_empty() {
-                finding.fault_of_all(format!(
-                    "{} functions lack {name}: {}",
-                    bad.len(),
-                    listed(&bad)
-                ));
+                let (count, bad) = (bad.len(), listed(&bad));
+                finding.fault_of_all(format!("{count} functions lack {name}: {bad}"));
             } else if good > 0 {
                 finding.seen(format!("{good} functions keep to the rule for {name}"));
             }

@@ -105,19 +105,24 @@ pub(super) fn plan(prompt: &Prompt<'_>) -> Reply {
         .map(|(at, text)| json!({"id": format!("r{}", at + 1), "text": text}))
         .collect();
     let reasoning = think(&parsed, &builder, prompt);
-    let assumptions: Vec<String> = prompt
-        .first("answers")
-        .map(|answers| answers.inside("answer"))
-        .unwrap_or_default()
-        .iter()
-        .filter(|answer| answer.attribute("assumed") == "true")
-        .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()))
-        .collect();
+    let assumptions = assumptions(prompt);
     let plan = json!({"title": parsed.title, "assumptions": assumptions, "requirements": requirements, "tasks": builder.tasks, "files": builder.files});
     Reply {
         reasoning,
         text: plan.to_string(),
     }
+}
+
+/// Answers of the clarification that were assumed, each with its question.
+fn assumptions(prompt: &Prompt<'_>) -> Vec<String> {
+    let answers = prompt.first("answers");
+    let answers = answers.map(|answers| answers.inside("answer"));
+    answers
+        .unwrap_or_default()
+        .iter()
+        .filter(|answer| answer.attribute("assumed") == "true")
+        .map(|answer| format!("{} {}", answer.attribute("question"), answer.text()))
+        .collect()
 }
 
 /// Reasoning text about the structure found.

@@ -149,29 +149,21 @@ fn block<'a>(text: &'a str, open: usize, name: &str) -> Option<(Block<'a>, usize
     let start = open + 1 + name.len() + number.len();
     let tag_end = start + tag_length(rest)?;
     let attributes = &text[start..tag_end];
+    let block = |attributes, body| Block {
+        name: "",
+        attributes,
+        body,
+    };
     if let Some(attributes) = attributes.strip_suffix('/') {
-        return Some((
-            Block {
-                name: "",
-                attributes,
-                body: "",
-            },
-            tag_end + 1,
-        ));
+        return Some((block(attributes, ""), tag_end + 1));
     }
     let closing = format!("</{name}{number}>");
     let body_end = tag_end + 1 + text[tag_end + 1..].find(&closing)?;
-    Some((
-        Block {
-            name: "",
-            attributes,
-            body: &text[tag_end + 1..body_end],
-        },
-        body_end + closing.len(),
-    ))
+    let body = &text[tag_end + 1..body_end];
+    Some((block(attributes, body), body_end + closing.len()))
 }
 
-/// The number in the name of a block whose contents hold its closing tag: `-2`; empty for others.
+/// The number in the name of a block that holds its own closing tag: `-2`; empty for others.
 fn numbered(text: &str) -> &str {
     let digits = |digits: &str| digits.bytes().take_while(u8::is_ascii_digit).count();
     match text.strip_prefix('-').map(digits) {
@@ -198,10 +190,8 @@ mod tests {
         let text = "<task kind=\"work\" />\n<instructions-2>Look at <input section=\"x\"> and </instructions>.</instructions-2>\n<input section=\"d1.2\" title=\"A &quot;b&quot; &lt; c\">One <b>two</b>.</input>\n<acceptance><item>a</item>\n<item>b</item></acceptance><limits max_tasks=\"40\" />";
         let prompt = Prompt::read(text);
         assert_eq!(kind(text), Some("work"));
-        assert_eq!(
-            prompt.text("instructions"),
-            "Look at <input section=\"x\"> and </instructions>."
-        );
+        let instructions = "Look at <input section=\"x\"> and </instructions>.";
+        assert_eq!(prompt.text("instructions"), instructions);
         let inputs: Vec<_> = prompt.all("input").collect();
         assert_eq!(inputs.len(), 1);
         assert_eq!(

@@ -279,16 +279,12 @@ impl<'a> Work<'a> {
                     .or_insert_with(|| columns.iter().map(cell).collect());
             }
         }
-        let line = |cells: &[String]| {
-            let cells = cells.iter().map(|cell| cell.replace('|', "/"));
-            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
-        };
         let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         let rule = vec!["---".to_owned(); columns.len()];
         let table: Vec<String> = [head, rule]
             .into_iter()
             .chain(rows.into_values())
-            .map(|row| line(&row))
+            .map(|row| table_line(&row))
             .collect();
         let heading = self.headings().into_iter().next();
         let heading = heading.unwrap_or_else(|| "## Glossary".to_owned());
@@ -501,4 +497,10 @@ fn without_last_section(part: &str) -> String {
     headings
         .last()
         .map_or_else(|| part.to_owned(), |at| part[..*at].trim_end().to_owned())
+}
+
+/// A row of a Markdown table.
+fn table_line(cells: &[String]) -> String {
+    let cells = cells.iter().map(|cell| cell.replace('|', "/"));
+    format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
 }

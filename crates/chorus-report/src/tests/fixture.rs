@@ -235,7 +235,7 @@ pub(super) fn requeued(row: DeliveryRow, claimed: u64, until: u64, reason: Reque
     ended(row, Some(claimed), until, DeliveryEnd::Finished { outcome })
 }
 
-/// A plan whose files have one part of each of these tasks.
+/// A plan with files of one part of each of these tasks.
 pub(super) fn plan(parts: &[(&str, &str)]) -> Plan {
     let file = |(key, path): &(&str, &str)| PlannedFile {
         path: (*path).to_owned(),

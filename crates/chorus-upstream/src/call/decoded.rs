@@ -1,6 +1,6 @@
 //! Bytes of a reply without the compression that the server put on them unasked.
 //!
-//! The magic number decides, whatever `content-encoding` announces; the header decides only for
+//! The magic number decides, not `content-encoding`; the header decides only for
 //! codings without one. Gzip and deflate are decoded within [`LARGEST`], others are named.
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Bodies that are complete, in whatever form they came: one completion, events, an error in an
+//! Bodies that are complete, in any form: one completion, events, an error in an
 //! envelope, a web page, prose.
 
 use chorus_core::catalog::Quirks;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chorus_core::id::ProjectId;
 use chorus_core::output_path;
 
-/// Folder of the runs whose `--out` is not given.
+/// Folder of the runs without `--out`.
 const RESULTS: &str = "result";
 
 /// Number of digits of a project's id in the name of its folder.

@@ -74,7 +74,7 @@ pub(super) async fn look(
     (pools, findings)
 }
 
-/// Finding of an installation whose database is not there yet.
+/// Finding of an installation without a database yet.
 pub(super) fn none_yet() -> Finding {
     counted(&[])
 }

@@ -1,4 +1,4 @@
-//! Checks that accounts whose calls all fail are left alone.
+//! Checks that accounts that fail every call are left alone.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -153,7 +153,7 @@ fn packed(groups: Vec<Group>, kinship: Kinship, cap: u64) -> Vec<Group> {
     packed
 }
 
-/// Makes sections whose lines fit a prompt, with the longest texts that do.
+/// Makes sections with lines that fit a prompt, with the longest texts that do.
 fn shortened(groups: &[Group]) -> Vec<Section> {
     let mut sections = Vec::new();
     for lengths in LENGTHS {

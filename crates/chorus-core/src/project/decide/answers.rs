@@ -8,7 +8,7 @@ use super::super::{HistoryEvent, State, WaitingOn};
 use super::{open_questions, plan, worker_question};
 use crate::brief::{Answered, Question};
 
-/// Questions whose defaults the client takes.
+/// Questions that the client answers by their defaults.
 pub(super) enum Assumed {
     /// None of them.
     None,

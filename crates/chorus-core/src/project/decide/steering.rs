@@ -123,7 +123,7 @@ pub(super) fn give_up(
     work::record_failure(builder, &ended.task, cause)
 }
 
-/// Lets the task wait for a person. One whose last attempt succeeded with an answer that cannot be used is
+/// Lets the task wait for a person. One that last succeeded with an answer that cannot be used is
 /// replaced by a task that waits.
 pub(super) fn hold(
     builder: &mut DecisionBuilder<'_>,

@@ -113,7 +113,7 @@ fn lose_artifact(fixture: &mut Fixture) {
     assert_eq!(code.as_deref(), Some("artifact_missing"));
 }
 
-/// A project whose rows contradict each other in this state.
+/// A project with rows that contradict each other in this state.
 fn stopped(mut fixture: Fixture) -> Fixture {
     let before = fixture.project.head.state.kind();
     let missing = Inconsistency::MissingTask(TaskId::new(1));
@@ -175,7 +175,7 @@ fn walks_from(state: ProjectStateKind) -> Vec<Fixture> {
         .collect()
 }
 
-/// A paused project whose last judge task succeeded before the pause.
+/// A paused project with a last judge task that succeeded before the pause.
 fn judged_in_pause(met: bool) -> Fixture {
     let mut fixture = project_in(ProjectStateKind::Evaluating);
     fixture
@@ -185,7 +185,7 @@ fn judged_in_pause(met: bool) -> Fixture {
     fixture
 }
 
-/// A project whose budget ends while conflicts are resolved, delivered as it is.
+/// A project out of budget while conflicts are resolved, delivered as it is.
 fn out_of_budget_while_merging() -> Fixture {
     let mut fixture = project_in(ProjectStateKind::Merging);
     fixture.fail("resolve.1", over_budget(), Reading::Nothing);
@@ -229,7 +229,7 @@ fn skipped(asks: bool) -> Fixture {
     fixture
 }
 
-/// A project whose model gives an unreadable answer to the task of this key.
+/// A project with an unreadable answer to the task of this key.
 fn unreadable(state: ProjectStateKind, key: &str, reading: Reading) -> Fixture {
     let mut fixture = project_in(state);
     fixture.succeed(key, reading);

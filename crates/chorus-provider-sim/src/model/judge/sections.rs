@@ -55,7 +55,7 @@ pub(super) fn check_section(judged: &Deliverable, feature: Feature, finding: &mu
 }
 
 impl Deliverable {
-    /// First section whose title has one of these words and that has text.
+    /// First section with text and with one of these words in its title.
     fn section(&self, wanted: &[&str]) -> Option<(&str, Section<'_>)> {
         self.files.iter().find_map(|(path, text)| {
             sections(text)

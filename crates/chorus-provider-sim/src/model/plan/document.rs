@@ -259,7 +259,7 @@ impl Making<'_> {
         self.builder.task(task);
     }
 
-    /// Tasks whose results a translation of a chapter needs.
+    /// Tasks with results that a translation of a chapter needs.
     fn before_translation(&self, chapter: usize) -> Vec<String> {
         let summary = self
             .summaries
