@@ -12,7 +12,7 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{CredentialState, Mark};
+use chorus_core::port::directory::{Account, CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
 use chorus_core::project::ClientCommand;
@@ -37,6 +37,9 @@ const NOTICES_AT_ONCE: usize = 256;
 
 /// Pause after a reading of the rows, as a multiple of its duration.
 const READING_PAUSE: u64 = 4;
+
+/// State of projects that a change of accounts may help, as in their [`Summary`](chorus_core::project::Summary).
+const HELD_UP: &str = "needs_attention";
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -64,6 +67,8 @@ struct EventLoop<'a> {
     /// Credentials that answered although they were parked, to be made active.
     answered: BTreeMap<CredentialId, Timestamp>,
     tenants: BTreeSet<Tenant>,
+    /// Accounts of each tenant as they were read last.
+    accounts: BTreeMap<Tenant, Vec<Account>>,
     accounts_due: Timestamp,
     read_at: Timestamp,
     read_last: Timestamp,
@@ -102,6 +107,7 @@ impl<'a> EventLoop<'a> {
             slots_due: Timestamp(i64::MIN),
             answered: BTreeMap::new(),
             tenants: BTreeSet::new(),
+            accounts: BTreeMap::new(),
             accounts_due: Timestamp(i64::MIN),
             read_at: Timestamp(i64::MIN),
             read_last: Timestamp(i64::MIN),
@@ -439,9 +445,41 @@ impl<'a> EventLoop<'a> {
 
     async fn read_accounts_of(&mut self, tenant: &Tenant) {
         let accounts = self.context.directory.accounts(tenant);
-        if let Ok(accounts) = self.context.statement("read accounts", accounts).await {
-            self.admission
-                .update_endpoints(|index| index.set(tenant, accounts));
+        let Ok(accounts) = self.context.statement("read accounts", accounts).await else {
+            return;
+        };
+        let is_changed = self.accounts.get(tenant) != Some(&accounts);
+        let is_active = |account: &Account| {
+            let mut credentials = account.credentials.iter();
+            credentials.any(|credential| credential.state == CredentialState::Active)
+        };
+        let may_serve = is_changed && accounts.iter().any(is_active);
+        if is_changed {
+            self.accounts.insert(tenant.clone(), accounts.clone());
+        }
+        self.admission
+            .update_endpoints(|index| index.set(tenant, accounts));
+        if may_serve {
+            self.end_conditions(tenant).await;
+        }
+    }
+
+    /// Has tasks tried again that no account could serve; a condition that still holds is found again.
+    async fn end_conditions(&mut self, tenant: &Tenant) {
+        let limit = self.context.settings.queue_size;
+        let listed = self.context.projects.list(tenant, None, limit);
+        let Ok(listed) = self.context.statement("list projects", listed).await else {
+            self.accounts.remove(tenant);
+            return;
+        };
+        for project in listed.iter().filter(|project| project.state == HELD_UP) {
+            self.long_waits.unsent(project.id);
+            self.send_condition(Finding {
+                tenant: tenant.clone(),
+                project: project.id,
+                wait: None,
+            })
+            .await;
         }
     }
 

@@ -92,6 +92,52 @@ async fn a_second_terminal_lists_shows_and_cancels_while_a_run_holds_the_folder(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
+    let dead = FaultRule {
+        organisation: Some("org-one".to_owned()),
+        ..FaultRule::always(Fault::DeadKey)
+    };
+    let config = chorus_provider_sim::config::Config {
+        faults: vec![dead],
+        ..quick()
+    };
+    let fixture = Fixture::bare(config, "").await;
+    let accounts = fixture.accounts(4);
+    let (one, two) = accounts.split_once("\n\n").expect("two accounts");
+    fixture.write("one.toml", one);
+    fixture.write("two.toml", two);
+    let imported = fixture.chorus(&["account", "import", "one.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let mut run = started(&fixture);
+    until((&fixture, &mut run), &["project", "list"], "prj_");
+    let id = fixture.project().to_string();
+    let show = ["project", "show", &id];
+    let shown = output_text(&until((&fixture, &mut run), &show, "needs attention ["));
+    for expected in [
+        "one@example.com",
+        "Authentication Fails",
+        "chorus account import FILE",
+    ] {
+        assert!(shown.contains(expected), "{expected:?} is missing: {shown}");
+    }
+    let imported = fixture.chorus(&["account", "import", "two.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    let end = Instant::now() + DEADLINE;
+    while run.try_wait().expect("the run can be asked").is_none() {
+        if Instant::now() >= end {
+            run.kill().expect("the run can be ended");
+            panic!("the project does not go on: {}", rest(&mut run));
+        }
+        fixture.chorus(&["project", "list"]);
+    }
+    let status = run.wait().expect("the run ends");
+    assert_eq!(status.code(), Some(0), "{}", rest(&mut run));
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_calls_are_shown_with_account_and_message_and_kept_as_history() {
     let refused = FaultRule {
         times: Some(2),
