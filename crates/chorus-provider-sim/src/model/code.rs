@@ -67,9 +67,8 @@ fn is_test(path: &str) -> bool {
 
 /// Fenced blocks under the heading that names a path.
 fn block_for(text: &str, path: &str) -> Option<String> {
-    let mut found: Vec<&str> = Vec::new();
+    let (mut found, mut level) = (Vec::new(), None);
     let mut fence: Option<(usize, bool)> = None;
-    let mut level = None;
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     for line in text.lines() {
         let (ticks, name) = fence_of(line);
@@ -84,15 +83,12 @@ fn block_for(text: &str, path: &str) -> Option<String> {
                 fence = Some((ticks, level.is_some() && is_language(name, extension)));
             }
             None => {
-                let Some((depth, title)) = heading(line) else {
-                    continue;
-                };
-                if level.is_some_and(|own| depth <= own) {
+                let found = heading(line);
+                if found.is_some_and(|(depth, _)| level.is_some_and(|own| depth <= own)) {
                     break;
                 }
-                if level.is_none() && backticked(title).contains(&path) {
-                    level = Some(depth);
-                }
+                let own = found.filter(|(_, title)| backticked(title).contains(&path));
+                level = level.or(own.map(|(depth, _)| depth));
             }
         }
     }
