@@ -212,7 +212,7 @@ impl Admission {
                     .queue
                     .sleep(request, until.max(now + Millis(1)).min(now + LOOK_AGAIN));
             }
-            Err(unserved @ Unserved::NoAccount(_)) => {
+            Err(unserved @ (Unserved::NoAccount(_) | Unserved::Refused { .. })) => {
                 let message = unserved.to_string();
                 return self.decided.push(Decided {
                     request: Box::new(request),

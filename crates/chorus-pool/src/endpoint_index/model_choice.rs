@@ -4,15 +4,19 @@
 //! Models of one tier share the work. A single key is enough for a whole project, and a [`ModelChoice`] holds its
 //! reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chorus_core::catalog::Model;
 use chorus_core::id::{ModelSlug, Tenant};
+use chorus_core::port::directory::CredentialState;
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
 
 use super::EndpointIndex;
+
+/// Maximum number of providers' messages in [`Unserved::Refused`].
+const MAX_REASONS: usize = 3;
 
 /// Models of each role in tiers, the preferred tier first. Models of one tier are equally good.
 pub type RoleModels = BTreeMap<ModelRole, Vec<Vec<ModelSlug>>>;
@@ -53,6 +57,16 @@ pub enum Unserved {
         "no imported account can serve any model for the role {0:?}; import an account, or name a model of one in the role's list"
     )]
     NoAccount(ModelRole),
+    /// Every credential that could serve the role is refused by its provider.
+    #[error(
+        "every credential for the role {role:?} is refused: {reasons}; import another key, or try it again with `chorus account probe`"
+    )]
+    Refused {
+        /// Role without a model.
+        role: ModelRole,
+        /// Providers with their messages.
+        reasons: String,
+    },
     /// Every credential that could serve the role is parked.
     #[error("all credentials for the role {role:?} are parked")]
     Parked {
@@ -145,7 +159,7 @@ impl EndpointIndex {
         ) {
             (false, _) => Ok(()),
             (true, Some(until)) => Err(Unserved::Parked { role, until }),
-            (true, None) => Err(Unserved::NoAccount(role)),
+            (true, None) => Err(self.without_end(tenant, role, std::iter::once(model))),
         }
     }
 
@@ -156,10 +170,37 @@ impl EndpointIndex {
             .iter()
             .filter_map(|model| self.returns(tenant, &model.slug))
             .min();
-        returns.map_or(Unserved::NoAccount(role), |until| Unserved::Parked {
+        let models = self.catalog().models.iter().map(|model| &model.slug);
+        returns.map_or_else(
+            || self.without_end(tenant, role, models),
+            |until| Unserved::Parked { role, until },
+        )
+    }
+
+    /// Reason of a wait that no time ends: refused credentials, or none at all.
+    fn without_end<'a>(
+        &self,
+        tenant: &Tenant,
+        role: ModelRole,
+        models: impl Iterator<Item = &'a ModelSlug>,
+    ) -> Unserved {
+        let refused: BTreeSet<String> = models
+            .flat_map(|model| self.serving(tenant, model))
+            .filter_map(|endpoint| match &endpoint.state {
+                CredentialState::Refused { reason } => {
+                    Some(format!("{} says: {reason}", endpoint.provider))
+                }
+                CredentialState::Active | CredentialState::Parked { .. } => None,
+            })
+            .collect();
+        if refused.is_empty() {
+            return Unserved::NoAccount(role);
+        }
+        let reasons: Vec<String> = refused.into_iter().take(MAX_REASONS).collect();
+        Unserved::Refused {
             role,
-            until,
-        })
+            reasons: reasons.join("; "),
+        }
     }
 }
 

@@ -178,7 +178,12 @@ fn role(choice: Result<ModelChoice, Unserved>) -> Finding {
         Ok(choice) => Finding::well("roles", choice.to_string()),
         Err(unserved @ Unserved::Parked { .. }) => Finding::wrong("roles", unserved.to_string())
             .advise("see the parked accounts above: wait, top up, or `chorus account enable`"),
-        Err(unserved) => Finding::wrong("roles", unserved.to_string()).advise(import),
+        Err(unserved @ Unserved::Refused { .. }) => {
+            Finding::wrong("roles", unserved.to_string()).advise("see the refused accounts above")
+        }
+        Err(unserved @ Unserved::NoAccount(_)) => {
+            Finding::wrong("roles", unserved.to_string()).advise(import)
+        }
     }
 }
 
