@@ -239,7 +239,9 @@ fn error() -> ErrorBody {
 
 /// The schema that a reference or an alternative to `null` leads to.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    let choices = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+    let choices = schema["oneOf"]
+        .as_array()
+        .or_else(|| schema["anyOf"].as_array());
     if let Some(first) = choices.and_then(|choices| choices.first()) {
         return resolved(document, first);
     }

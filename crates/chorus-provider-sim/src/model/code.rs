@@ -88,7 +88,7 @@ fn block_for(text: &str, path: &str) -> Option<String> {
                     break;
                 }
                 let own = found.filter(|(_, title)| backticked(title).contains(&path));
-                level = level.or(own.map(|(depth, _)| depth));
+                level = level.or_else(|| own.map(|(depth, _)| depth));
             }
         }
     }

@@ -58,11 +58,7 @@ fn until((fixture, run): (&Fixture, &mut Child), arguments: &[&str], text: &str)
         if let Some(status) = run.try_wait().expect("the run can be asked") {
             panic!("the run ended with {status}: {}", rest(run));
         }
-        assert!(
-            now() < end,
-            "{text:?} never came: {}",
-            output_text(&output)
-        );
+        assert!(now() < end, "{text:?} never came: {}", output_text(&output));
     }
 }
 
