@@ -187,7 +187,10 @@ impl Leases {
                 sent: Sent::Sent,
             } => self.send(*lease, holder, *deadline)?,
             LeaseOperation::End(lease, end) => {
-                if self.calling.contains(lease) && **end != End::Unused {
+                // A lost lease keeps its slot for as long as its call may take; the provider's own count is checked
+                // beside this one.
+                let holds_on = matches!(end, End::Unused | End::Lost { .. });
+                if self.calling.contains(lease) && !holds_on {
                     return Err(Violation::new(
                         Invariant::CallNeedsLease,
                         format!("{lease} is ended while its call is in flight"),
