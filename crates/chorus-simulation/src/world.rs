@@ -144,7 +144,10 @@ impl World {
             |name: &str| -> Arc<dyn Clock> { Arc::new(VirtualClock::new(&timeline, seed, name)) };
         let store = Store::new(clock("store"));
         let fixture = Fixture::from_seed(seed, START, &faults, tight_limits(options, &faults));
-        monitor.watch_accounts(fixture.serving(), !faults.is_gentle());
+        // A paused process is no account's fault, and may be paused for longer than any bound.
+        if faults.sick != SickAccounts::None || faults.is_gentle() {
+            monitor.watch_accounts(fixture.serving(), !faults.is_gentle());
+        }
         let limits = Arc::new(WatchedLimits::new(
             clock("limits"),
             Arc::clone(&monitor),
