@@ -1,6 +1,6 @@
 //! Computes the figures of a [`Report`] from a [`ReportInput`].
 //!
-//! Pure, and linear in tasks, deliveries and events. The critical path is in [`path`], limits are in [`limits`], money is
+//! Pure, and linear in tasks, deliveries and events. The critical path is in [`path`](super::path), limits are in [`limits`], money is
 //! in [`money`], waits and pauses are in [`waits`], conflicts are in [`conflicts`], sentences about unplanned events are
 //! in [`happenings`].
 //!

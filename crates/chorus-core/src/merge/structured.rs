@@ -2,7 +2,7 @@
 //! header, TOML and YAML by their top level. The text of each part stays as it was written.
 //!
 //! Parts that cannot be one file are put one after the other and give [`MergeFault`]s. Neighbour:
-//! [`files`](super::files) puts all other files together.
+//! [`files`](mod@super::files) puts all other files together.
 
 mod json;
 mod lines;

@@ -1,6 +1,6 @@
 //! `chorus demo`: the whole loop with simulated providers over real HTTP, on a data folder of its own.
 //!
-//! Neighbours: [`example`] holds the texts that are shown without a brief, [`run`](super::run) follows the project.
+//! Neighbours: [`example`] holds the texts that are shown without a brief, [`run`](mod@super::run) follows the project.
 
 mod example;
 
