@@ -37,6 +37,7 @@ impl LeasedCall {
             provider: self.assignment.provider.clone(),
             model: self.assignment.model.clone(),
             body: self.body.clone(),
+            begin_by: self.assignment.lease.not_after,
             deadline: self.cut_at,
             reference: self.reference.clone(),
         }

@@ -80,12 +80,19 @@ impl CallRunner {
             counts_request: false,
         };
         let (ending, lease_end) = match cut.or(sending).await {
-            Ok(Sent::Sent) if self.clock.now() < call.cut_at => return None,
+            Ok(Sent::Sent) if self.may_begin(call) => return None,
             Ok(Sent::Sent) => (Ending::LeaseGone, uncalled),
             Ok(Sent::Gone) => (Ending::LeaseGone, End::Unused),
             Err(by) => (Ending::NotStarted(by), uncalled),
         };
         Some(CallReport::not_started(ending, lease_end))
+    }
+
+    /// Returns true until the lease's time to begin is over. The slot of a silent worker is counted from there, so the
+    /// upstream checks it once more before the request.
+    fn may_begin(&self, call: &LeasedCall) -> bool {
+        let now = self.clock.now();
+        now < call.cut_at && now <= call.assignment.lease.not_after
     }
 
     /// A limiter that has lost its state is asked again until it was restored or the lease's time

@@ -66,7 +66,7 @@ pub(crate) fn end_of(context: &Context, catalog: &Catalog, delivery: &Reclaimed)
     let grace = grace(catalog, &delivery.provider);
     let bound = context.durations.bound(&delivery.provider, &delivery.model);
     let now = context.now();
-    // A call is sent before `not_after`. Without a measure its deadline is the bound.
+    // A call begins before `not_after`. Without a measure its deadline is the bound.
     let left = bound.map_or(DAY, |bound| (delivery.not_after + bound).since(now));
     End::Lost {
         grace: left + grace,

@@ -74,8 +74,9 @@ impl Upstream for Http {
         let clock = &self.parts.clock;
         let prepared = clock.deadline(call.deadline, self.prepare(&call)).await;
         let mut prepared = prepared.unwrap_or_else(|| Err(prepare::too_late(&call)))?;
-        // A process that was frozen meanwhile must not begin a call on an expired lease.
-        if clock.now() >= call.deadline {
+        // A process that was frozen meanwhile must not begin a call on a lease that expired or was counted as lost.
+        let now = clock.now();
+        if now >= call.deadline || now > call.begin_by {
             return Err(prepare::too_late(&call));
         }
         let result = self.exchange(&call, &mut prepared).await;

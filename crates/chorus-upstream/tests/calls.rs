@@ -76,6 +76,7 @@ fn call_of(provider: &str, body: Body) -> Call {
         provider: ProviderId::new(provider),
         model: ModelSlug::new(models.get(provider).copied().unwrap_or("local/model")),
         body,
+        begin_by: DEADLINE,
         deadline: DEADLINE,
         reference: "att_1.3".to_owned(),
     }

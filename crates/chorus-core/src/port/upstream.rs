@@ -47,6 +47,8 @@ pub struct Call {
     pub model: ModelSlug,
     /// Body of the request.
     pub body: Body,
+    /// Time after which the request is not sent any more: the lease's `not_after`.
+    pub begin_by: Timestamp,
     /// Time at which the call is cut.
     pub deadline: Timestamp,
     /// Name of the call in the provider's logs and in ours (`attempt.epoch` of a delivery); sent as

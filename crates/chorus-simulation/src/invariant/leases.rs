@@ -246,8 +246,6 @@ impl Leases {
         }
         match tracked.state {
             LeaseState::Sent { .. } => Ok(()),
-            // A worker that was silent between the lease and its call: the slot is still held.
-            LeaseState::Aborted { until } if until > now => Ok(()),
             _ if self.flushed => Ok(()),
             _ => Err(Violation::new(
                 Invariant::CallNeedsLease,

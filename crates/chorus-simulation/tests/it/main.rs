@@ -110,6 +110,23 @@ fn a_call_does_not_begin_after_its_deadline() {
     );
 }
 
+/// Found by simulation: a worker was paused between its lease and its request, and began the call after the lease had
+/// been counted as lost.
+#[test]
+fn a_call_does_not_begin_after_its_lease_is_counted_as_lost() {
+    let wanted = Options {
+        faults: Some("pauses".to_owned()),
+        ..options(2158)
+    };
+    let outcome = run(&wanted);
+    assert_eq!(
+        outcome.violation,
+        None,
+        "{}",
+        failure_report(&outcome, &wanted)
+    );
+}
+
 /// Found by simulation: a call that was aborted at its deadline freed its slot at once, while its
 /// provider was still working on it.
 #[test]
