@@ -105,6 +105,7 @@ impl Facts<'_> {
             Stop::Failed(_) if self.now >= self.call.cut_at => {
                 self.cut(Ending::Cut(CutBy::Deadline), Some(received))
             }
+            Stop::Failed(failure) if is_refusal(&failure, &received.reply) => self.refused(failure),
             Stop::Failed(failure) => {
                 let usage = self.partial_usage(&received.reply);
                 self.broke(failure, received, usage)
@@ -304,6 +305,14 @@ impl Facts<'_> {
             .map_or(DEFAULT_ABORT_GRACE, |provider| provider.abort_grace);
         End::Aborted { usage, grace }
     }
+}
+
+/// Returns true if a reply with status 200 was a refusal in another form: an error event or a web page before any part
+/// of an answer, of a class that charges nothing.
+fn is_refusal(failure: &CallFailure, reply: &Reply) -> bool {
+    reply.content.is_empty()
+        && reply.usage.is_none()
+        && failure.class.rule().lease_end == LeaseEnd::Refused
 }
 
 /// Returns true for a reply with thoughts and nothing else.

@@ -195,6 +195,26 @@ fn a_refusal_uses_nothing_and_an_accepted_call_its_prompt() {
 }
 
 #[test]
+fn a_web_page_or_an_error_in_the_place_of_a_reply_costs_nothing() {
+    for (class, text, cost) in [
+        (FailureClass::Transient, "", 0),
+        (FailureClass::Spend, "", 0),
+        (FailureClass::MidStream, "", 100),
+        (FailureClass::Spend, "twelve bytes", 130),
+    ] {
+        let mut part = received(text, None);
+        part.reply.content.retain(|_| !text.is_empty());
+        let stop = Stop::Failed(failure(class, Some(200)));
+        let exchange = Exchange::Accepted(Box::new(part), stop);
+        let report = report(exchange, QuotaResets::default());
+        assert_eq!(report.cost, MicroUsd(cost), "{class:?} {text:?}");
+        assert_eq!(report.class(), Some(class));
+        let is_refused = matches!(report.lease_end, End::Refused { .. });
+        assert_eq!(is_refused, cost == 0, "{class:?} {text:?}");
+    }
+}
+
+#[test]
 fn a_request_that_was_not_sent_has_no_usage_and_no_signals() {
     let unsent = CallFailure::local(FailureClass::Request, &ProviderId::new("p"), "no");
     let report = report(Exchange::Refused(Box::new(unsent)), QuotaResets::default());
