@@ -18,6 +18,12 @@ pub(super) fn submit(
     }
     builder.head.outline = Some(outline);
     builder.push_event(HistoryEvent::Submitted);
+    begin(builder)?;
+    Ok(())
+}
+
+/// Asks the planner what is unclear in the brief.
+pub(super) fn begin(builder: &mut DecisionBuilder<'_>) -> Result<(), Inconsistency> {
     let task = steering::begin(
         builder,
         TaskKind::Clarify,

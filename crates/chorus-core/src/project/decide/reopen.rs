@@ -2,9 +2,9 @@
 
 use super::super::decision::{Effect, Interrupt};
 use super::super::decision_builder::DecisionBuilder;
-use super::super::{HistoryEvent, Reopening, State, Subject, Task};
-use super::{plan, retry, steering};
-use crate::id::{TaskId, TaskKey};
+use super::super::{HistoryEvent, Reopening, State, Task};
+use super::{clarify, plan, retry};
+use crate::id::TaskId;
 use crate::task_kind::TaskKind;
 
 /// Rounds of rework after a reopening that names no number.
@@ -97,14 +97,7 @@ fn begin_again(builder: &mut DecisionBuilder<'_>, instruction: String) -> Result
         plan::begin(builder)?;
         return Ok(());
     }
-    let task = steering::begin(
-        builder,
-        TaskKind::Clarify,
-        TaskKey::new("clarify"),
-        "Find what is unclear in the brief",
-        Subject::Itself,
-    )?;
-    builder.enter(State::Clarifying { task })?;
+    clarify::begin(builder)?;
     Ok(())
 }
 
