@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::attempt::{AttemptWait, ParkedCredential, WaitReason};
+use chorus_core::attempt::{AttemptWait, WaitReason};
 use chorus_core::id::AccountId;
-use chorus_core::limit::Dimension;
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +46,10 @@ impl WaitResource {
     pub fn new(wait: &AttemptWait, names: &AccountNames) -> Self {
         Self {
             code: wait.reason.as_str().to_owned(),
-            text: text(&wait.reason, names),
+            text: wait.reason.sentence(|account| {
+                let named = names.get(&account).cloned();
+                named.unwrap_or_else(|| account.to_string())
+            }),
             since_ms: wait.since,
             until_ms: wait.reason.until(),
             tasks: 1,
@@ -61,81 +63,6 @@ impl WaitResource {
         let ends = [self.until_ms, wait.reason.until()];
         self.until_ms = ends.into_iter().flatten().min();
     }
-}
-
-/// Sentence about a reason, without its times.
-fn text(reason: &WaitReason, names: &AccountNames) -> String {
-    let name = |account: &AccountId| {
-        let named = names.get(account).cloned();
-        named.unwrap_or_else(|| account.to_string())
-    };
-    match reason {
-        WaitReason::Limit {
-            account,
-            dimension,
-            until,
-            ..
-        } => limit_text(&name(account), *dimension, until.is_none()),
-        WaitReason::SlotsOfEndedProcess { account, .. } => format!(
-            "slots of {} are held by calls of a process that ended",
-            name(account)
-        ),
-        WaitReason::CredentialsParked { pool, reasons } => {
-            let parked: Vec<String> = reasons.iter().map(|one| parked(one, &name)).collect();
-            let pool = pool.as_ref().map(|pool| format!(" of pool {pool}"));
-            let (pool, parked) = (pool.unwrap_or_default(), parked.join("; "));
-            format!("every credential{pool} is parked or refused: {parked}")
-        }
-        WaitReason::NoAccount { role } => {
-            let role = format!("{role:?}").to_lowercase();
-            format!("no imported account serves a model of the role {role}")
-        }
-        WaitReason::NoWorker { pool } => format!("no worker serves pool {pool}"),
-        WaitReason::WorkerBusy { pool } => format!("all workers of pool {pool} are busy"),
-        WaitReason::Queue { ahead: 0 } => "next in the queue".to_owned(),
-        WaitReason::Queue { ahead } => format!("{ahead} ahead in the queue"),
-        WaitReason::Retry {
-            account, message, ..
-        } => retry_text(account.as_ref().map(name), message.as_deref()),
-        WaitReason::Budget => BUDGET_TEXT.to_owned(),
-    }
-}
-
-/// Sentence of [`WaitReason::Budget`].
-const BUDGET_TEXT: &str =
-    "the budget covers it only once calls under way have cost less than was reserved";
-
-fn limit_text(account: &str, dimension: Option<Dimension>, is_open: bool) -> String {
-    let limit = dimension.map_or("limit", limit_name);
-    let open = if is_open {
-        "; a call under way must end first"
-    } else {
-        ""
-    };
-    format!("the {limit} of {account} is reached{open}")
-}
-
-fn retry_text(account: Option<String>, message: Option<&str>) -> String {
-    let of = account.map(|account| format!(" of {account}"));
-    let reason = message.map(|message| format!(": {message}"));
-    let (of, reason) = (of.unwrap_or_default(), reason.unwrap_or_default());
-    format!("the last call{of} failed{reason}")
-}
-
-/// Name of a limit for people.
-const fn limit_name(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Requests => "limit of requests",
-        Dimension::InputTokens => "limit of prompt tokens",
-        Dimension::OutputTokens => "limit of output tokens",
-        Dimension::TotalTokens => "limit of tokens",
-        Dimension::Spend => "limit of money",
-        Dimension::Concurrency => "limit of calls at once",
-    }
-}
-
-fn parked(parked: &ParkedCredential, name: &impl Fn(&AccountId) -> String) -> String {
-    format!("{}: {}", name(&parked.account), parked.why)
 }
 
 #[cfg(test)]

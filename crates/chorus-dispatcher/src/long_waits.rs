@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::{AttemptWait, QueuedAttempt, WaitReason};
-use chorus_core::id::{AccountId, ProjectId, Tenant};
+use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::project::LongWait;
 use chorus_core::time::{Millis, Timestamp};
 
@@ -85,6 +85,10 @@ impl LongWaits {
         }
         self.sent
             .retain(|project, _| projects.contains_key(project));
+        self.served.retain(|project, at| {
+            let is_live = projects.contains_key(project) || under_way.contains(project);
+            is_live || now.since(*at) < bound
+        });
         let mut findings = Vec::new();
         for (project, waiting) in projects {
             let wait = waiting.longest;
@@ -127,35 +131,5 @@ fn is_long(wait: &AttemptWait, bound: Millis, now: Timestamp) -> bool {
         | WaitReason::Retry { .. } => lasted && ends_late && wait.reason.until().is_some(),
         WaitReason::CredentialsParked { .. } => lasted && ends_late,
         WaitReason::NoAccount { .. } | WaitReason::NoWorker { .. } => lasted,
-    }
-}
-
-/// Describes a reason for people; `name` is the name of an account.
-pub(crate) fn describe(reason: &WaitReason, name: impl Fn(AccountId) -> String) -> String {
-    match reason {
-        WaitReason::Limit { account, .. } => {
-            format!("a limit of {} is reached", name(*account))
-        }
-        WaitReason::SlotsOfEndedProcess { account, .. } => format!(
-            "slots of {} are held by calls of a process that ended",
-            name(*account)
-        ),
-        WaitReason::CredentialsParked { reasons, .. } => {
-            let each = reasons
-                .iter()
-                .map(|parked| format!("{}: {}", name(parked.account), parked.why));
-            let each: Vec<String> = each.collect();
-            format!("no credential may be used now ({})", each.join("; "))
-        }
-        WaitReason::NoAccount { role } => format!("no account serves the role {role:?}"),
-        WaitReason::NoWorker { pool } => format!("no worker serves the pool {pool}"),
-        WaitReason::WorkerBusy { pool } => {
-            format!("all slots of the workers of the pool {pool} are taken")
-        }
-        WaitReason::Queue { ahead } => format!("{ahead} other attempts go first"),
-        WaitReason::Retry { message, .. } => message
-            .clone()
-            .unwrap_or_else(|| "the last call failed".to_owned()),
-        WaitReason::Budget => "the budget is reserved for calls under way".to_owned(),
     }
 }

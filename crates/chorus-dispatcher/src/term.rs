@@ -12,10 +12,11 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, CredentialState, Mark};
+use chorus_core::port::directory::{Account, Credential, CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::projects::Cursor;
 use chorus_core::port::retry::Backoff;
-use chorus_core::project::ClientCommand;
+use chorus_core::project::{ClientCommand, ProjectStateKind};
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels};
@@ -25,7 +26,7 @@ use crate::backlog::Backlog;
 use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
-use crate::long_waits::{Finding, LongWaits, describe};
+use crate::long_waits::{Finding, LongWaits};
 use crate::reconciler;
 use crate::record_tail::{Ended, Notice, RecordTail};
 use crate::restoration;
@@ -39,7 +40,10 @@ const NOTICES_AT_ONCE: usize = 256;
 const READING_PAUSE: u64 = 4;
 
 /// State of projects that a change of accounts may help, as in their [`Summary`](chorus_core::project::Summary).
-const HELD_UP: &str = "needs_attention";
+const HELD_UP: &str = ProjectStateKind::NeedsAttention.as_str();
+
+/// Maximum number of projects in one reading of a tenant's list.
+const PROJECTS_AT_ONCE: u32 = 1_000;
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -387,7 +391,7 @@ impl<'a> EventLoop<'a> {
     async fn find_long_waits(&mut self, now: Timestamp) {
         let index = self.admission.index();
         let describe = |tenant: &Tenant, reason: &WaitReason| {
-            describe(reason, |account| {
+            reason.sentence(|account| {
                 let name = index.account_name(tenant, account);
                 name.map_or_else(|| account.to_string(), str::to_owned)
             })
@@ -448,15 +452,8 @@ impl<'a> EventLoop<'a> {
         let Ok(accounts) = self.context.statement("read accounts", accounts).await else {
             return;
         };
-        let is_changed = self.accounts.get(tenant) != Some(&accounts);
-        let is_active = |account: &Account| {
-            let mut credentials = account.credentials.iter();
-            credentials.any(|credential| credential.state == CredentialState::Active)
-        };
-        let may_serve = is_changed && accounts.iter().any(is_active);
-        if is_changed {
-            self.accounts.insert(tenant.clone(), accounts.clone());
-        }
+        let known = self.accounts.insert(tenant.clone(), accounts.clone());
+        let may_serve = has_new_active(&known.unwrap_or_default(), &accounts);
         self.admission
             .update_endpoints(|index| index.set(tenant, accounts));
         if may_serve {
@@ -466,20 +463,30 @@ impl<'a> EventLoop<'a> {
 
     /// Has tasks tried again that no account could serve; a condition that still holds is found again.
     async fn end_conditions(&mut self, tenant: &Tenant) {
-        let limit = self.context.settings.queue_size;
-        let listed = self.context.projects.list(tenant, None, limit);
-        let Ok(listed) = self.context.statement("list projects", listed).await else {
-            self.accounts.remove(tenant);
-            return;
-        };
-        for project in listed.iter().filter(|project| project.state == HELD_UP) {
-            self.long_waits.unsent(project.id);
-            self.send_condition(Finding {
-                tenant: tenant.clone(),
-                project: project.id,
-                wait: None,
-            })
-            .await;
+        let mut before = None;
+        loop {
+            let listed = self.context.projects.list(tenant, before, PROJECTS_AT_ONCE);
+            let Ok(listed) = self.context.statement("list projects", listed).await else {
+                // The next reading of the accounts finds them new once more.
+                self.accounts.remove(tenant);
+                return;
+            };
+            for project in listed.iter().filter(|project| project.state == HELD_UP) {
+                self.long_waits.unsent(project.id);
+                self.send_condition(Finding {
+                    tenant: tenant.clone(),
+                    project: project.id,
+                    wait: None,
+                })
+                .await;
+            }
+            before = match listed.last() {
+                Some(last) if listed.len() == PROJECTS_AT_ONCE as usize => Some(Cursor {
+                    created_at: last.created_at,
+                    id: last.id,
+                }),
+                _ => return,
+            };
         }
     }
 
@@ -522,6 +529,23 @@ impl<'a> EventLoop<'a> {
             );
         }
     }
+}
+
+/// Returns true if a credential is active now that was not, or that served other models.
+fn has_new_active(known: &[Account], accounts: &[Account]) -> bool {
+    let credentials = |accounts: &[Account]| -> Vec<Credential> {
+        let of = accounts.iter().flat_map(|account| &account.credentials);
+        of.cloned()
+            .map(|credential| Credential {
+                mark: None,
+                ..credential
+            })
+            .collect()
+    };
+    let known = credentials(known);
+    credentials(accounts).iter().any(|credential| {
+        credential.state == CredentialState::Active && !known.contains(credential)
+    })
 }
 
 async fn read_queue(context: &Context) -> Result<Vec<QueuedAttempt>, StoreError> {

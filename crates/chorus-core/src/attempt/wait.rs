@@ -2,6 +2,8 @@
 //!
 //! [`Waits`](crate::port::Waits) stores and reads them.
 
+mod sentence;
+
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
