@@ -96,5 +96,6 @@ fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
         project: Some(attempt.project),
         refused_by: row.refused_by,
         refused_until: row.queued_at + LONGEST_WAIT,
+        prefix: None,
     }
 }

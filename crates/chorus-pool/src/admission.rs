@@ -87,6 +87,30 @@ pub struct AdmissionRequest {
     pub refused_by: Option<AccountId>,
     /// Time from which siblings of the account that refused it may serve the call.
     pub refused_until: Timestamp,
+    /// Start of the prompt that the call has in common with others; none when it is not known.
+    pub prefix: Option<Prefix>,
+}
+
+/// Start of a prompt that several calls have in common, so that a provider may have it in its cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// Key of the text; equal texts have equal keys.
+    pub key: u64,
+    /// Length of the text in tokens.
+    pub tokens: u32,
+}
+
+/// Calls that wait in the rows and were not pushed: their work counts for the time that the pool still needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Tenant that owns the calls.
+    pub tenant: Tenant,
+    /// Kind of the tasks.
+    pub kind: TaskKind,
+    /// Number of calls.
+    pub calls: u64,
+    /// Mean of their estimated sizes.
+    pub size: CallSize,
 }
 
 /// Models that may serve a call.
@@ -126,7 +150,7 @@ pub struct Admission {
     breakers: Breakers,
     health: AccountHealth,
     queue: Queue,
-    resting: BTreeMap<LineKey, Rest>,
+    resting: BTreeMap<LineKey, Pause>,
     decided: Vec<Decided>,
     lost: bool,
     /// Leases that may be reserved: they were asked for, and the answer was lost or is not returned yet.
@@ -142,7 +166,7 @@ pub struct Admission {
 
 /// A line that is not asked for until its head may fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rest {
+struct Pause {
     head: LeaseId,
     until: Timestamp,
     /// Reason of the wait; none when the limiter did not answer.
@@ -196,6 +220,11 @@ impl Admission {
     /// Returns true if the lease of a removed call may be reserved; the caller ends it as unused.
     pub fn may_hold(&mut self, lease: LeaseId) -> bool {
         self.asked.remove(&lease)
+    }
+
+    /// Replaces the calls that wait in the rows and were not pushed.
+    pub fn set_rest(&mut self, rest: &[Rest]) {
+        self.queue.rest = self.work_of(rest, self.clock.now());
     }
 
     /// Returns true if the call of this lease is queued.

@@ -17,7 +17,9 @@ pub mod health;
 pub mod order;
 pub mod size_policy;
 
-pub use admission::{Admission, AdmissionRequest, Decided, ModelSelector, PoolSlots, StateLost};
+pub use admission::{
+    Admission, AdmissionRequest, Decided, ModelSelector, PoolSlots, Prefix, Rest, StateLost,
+};
 pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};
 
 #[cfg(test)]

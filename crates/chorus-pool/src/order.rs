@@ -98,8 +98,21 @@ impl Line {
         self.work = self.work - work;
     }
 
-    /// Returns the call to be admitted next; `rates` tell how long the work left in the line takes.
-    pub fn head(&self, fairness: &Fairness, rates: &Rates, now: Timestamp) -> Option<LeaseId> {
+    /// Tenant of some waiting call.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        let payers = self.tiers.values().next()?;
+        payers.keys().next().map(|(tenant, _)| tenant)
+    }
+
+    /// Returns the call to be admitted next; `rates` tell how long the work takes that is left in the line and in
+    /// the `rest`, which waits elsewhere.
+    pub fn head(
+        &self,
+        fairness: &Fairness,
+        rates: &Rates,
+        rest: Work,
+        now: Timestamp,
+    ) -> Option<LeaseId> {
         let (_, payers) = self
             .tiers
             .iter()
@@ -115,7 +128,7 @@ impl Line {
         }
         let (_, oldest) = waiting.by_age.first()?;
         let (Reverse(path), _, longest) = waiting.by_path.first()?;
-        Some(if threatens(*path, rates.drain(&self.work)) {
+        Some(if threatens(*path, rates.drain(&(self.work + rest))) {
             *longest
         } else {
             *oldest

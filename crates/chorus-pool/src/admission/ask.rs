@@ -12,7 +12,7 @@ use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::queue::LineKey;
-use super::{Admission, AdmissionRequest, Decided, Rest};
+use super::{Admission, AdmissionRequest, Decided, Pause};
 use crate::endpoint_index::Endpoint;
 
 /// Consequence of the answer of the limiter for a line.
@@ -20,7 +20,7 @@ enum Answer {
     /// The head was decided; the next one is asked for.
     Decided,
     /// The head waits, and no other call passes it.
-    Blocked(Rest),
+    Blocked(Pause),
     /// The limiter has lost its state; no line is asked for until it is restored.
     Lost,
 }
@@ -53,7 +53,7 @@ impl Admission {
                 Answer::Decided => {}
                 Answer::Blocked(blocked) => {
                     booked.extend(blocked.books.iter().cloned());
-                    let rest = Rest { head, ..blocked };
+                    let rest = Pause { head, ..blocked };
                     self.resting.insert(open.swap_remove(at), rest);
                 }
                 Answer::Lost => {
@@ -76,7 +76,7 @@ impl Admission {
         let (soon, net) = (now + Millis(1), now + self.settings.poll.max(Millis(1)));
         let blocked = |until: Option<Timestamp>, why, books| {
             let until = until.unwrap_or(net).clamp(soon, net);
-            Answer::Blocked(Rest {
+            Answer::Blocked(Pause {
                 head,
                 until,
                 why,
@@ -260,7 +260,7 @@ impl Admission {
             if let Err(problem) = self.limits.end(head, End::Unused).await {
                 tracing::warn!(lease.id = %head, error = %problem, "failed to end a lease on a credential that is gone");
             }
-            return Answer::Blocked(Rest {
+            return Answer::Blocked(Pause {
                 head,
                 until: now + self.settings.poll,
                 why: None,

@@ -7,7 +7,7 @@ use chorus_core::attempt::{DispatchDecision, FailureCause};
 use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProjectId, ProviderId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
-use super::{Admission, AdmissionRequest, Decided, ModelSelector};
+use super::{Admission, AdmissionRequest, Decided, ModelSelector, Rest};
 use crate::endpoint_index::Unserved;
 use crate::order::{Fairness, Line, Place, Rates, Work, aged};
 
@@ -33,6 +33,8 @@ pub(super) struct Queue {
     tenants: BTreeMap<Tenant, usize>,
     projects: BTreeMap<ProjectId, usize>,
     pub(super) fairness: Fairness,
+    /// Work of calls that were not pushed, by tenant.
+    pub(super) rest: BTreeMap<Tenant, Work>,
     /// Time at which the next parked credential becomes usable.
     pub(super) line_up_at: Option<Timestamp>,
 }
@@ -65,7 +67,9 @@ impl Queue {
     /// Returns the head of a line with its order among the heads of all lines.
     pub(super) fn head(&self, key: &LineKey, now: Timestamp) -> Option<(HeadOrder, LeaseId)> {
         let (line, rates) = self.lines.get(key)?;
-        let lease = line.head(&self.fairness, rates, now)?;
+        let rest = line.tenant().and_then(|tenant| self.rest.get(tenant));
+        let rest = rest.copied().unwrap_or_default();
+        let lease = line.head(&self.fairness, rates, rest, now)?;
         let request = self.request(lease)?;
         let order = HeadOrder {
             is_task: key.task,
@@ -273,18 +277,28 @@ impl Admission {
         model: &ModelSlug,
     ) -> Option<Work> {
         let row = self.model(model)?;
-        let estimate = self
-            .estimator
-            .estimate(provider, row, request.kind, &request.size);
-        let service = self
-            .estimator
-            .service(provider, row, request.kind, &request.size);
-        Some(Work {
-            calls: 1,
-            input: estimate.input,
-            output: estimate.output_p50,
-            service,
-        })
+        let (kind, size) = (request.kind, &request.size);
+        Some(Work::of(&self.estimator, provider, row, kind, size))
+    }
+
+    /// Estimated work of calls that were not pushed, by tenant.
+    pub(super) fn work_of(&self, rest: &[Rest], now: Timestamp) -> BTreeMap<Tenant, Work> {
+        let mut sums: BTreeMap<Tenant, Work> = BTreeMap::new();
+        for one in rest {
+            let role = one.kind.role();
+            let choice = self.index.choose(&one.tenant, role, &self.roles, now);
+            let models = choice.map(|choice| choice.models).unwrap_or_default();
+            let Some(model) = models.first().and_then(|slug| self.model(slug)) else {
+                continue;
+            };
+            let Some(provider) = model.routes.keys().next() else {
+                continue;
+            };
+            let work = Work::of(&self.estimator, provider, model, one.kind, &one.size);
+            let sum = sums.entry(one.tenant.clone()).or_default();
+            *sum = *sum + work.times(one.calls);
+        }
+        sums
     }
 
     fn models_for(

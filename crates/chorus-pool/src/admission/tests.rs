@@ -92,6 +92,7 @@ impl Pool {
             project: None,
             refused_by: None,
             refused_until: Timestamp(10_000_000),
+            prefix: None,
         };
         change(&mut request);
         self.admission.push(request);

@@ -9,9 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Sub};
 use std::sync::Arc;
 
-use chorus_core::id::GroupId;
+use chorus_core::attempt::CallSize;
+use chorus_core::catalog::Model;
+use chorus_core::id::{GroupId, ProviderId};
 use chorus_core::limit::{Dimension, QuotaGroup, Window};
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
+
+use crate::estimate::Estimator;
 
 /// Estimated work of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +29,36 @@ pub struct Work {
     pub output: u64,
     /// Time that the calls occupy a slot.
     pub service: Millis,
+}
+
+impl Work {
+    /// Estimated work of one call on a provider's route to a model.
+    pub fn of(
+        estimator: &Estimator,
+        provider: &ProviderId,
+        model: &Model,
+        kind: TaskKind,
+        size: &CallSize,
+    ) -> Self {
+        let estimate = estimator.estimate(provider, model, kind, size);
+        Self {
+            calls: 1,
+            input: estimate.input,
+            output: estimate.output_p50,
+            service: estimator.service(provider, model, kind, size),
+        }
+    }
+
+    /// Work of so many equal calls.
+    #[must_use]
+    pub const fn times(self, calls: u64) -> Self {
+        Self {
+            calls: self.calls.saturating_mul(calls),
+            input: self.input.saturating_mul(calls),
+            output: self.output.saturating_mul(calls),
+            service: Millis(self.service.0.saturating_mul(calls)),
+        }
+    }
 }
 
 /// Refill per second of all credentials of a set, and their slots.

@@ -44,7 +44,7 @@ fn order(places: &[Place], rates: &Rates) -> Vec<u128> {
         by_lease.insert(place.lease, place.clone());
     }
     let mut order = Vec::new();
-    while let Some(head) = line.head(&fairness, rates, Timestamp(0)) {
+    while let Some(head) = line.head(&fairness, rates, Work::default(), Timestamp(0)) {
         let place = &by_lease[&head];
         line.remove(place, ONE);
         fairness.serve(&place.tenant, place.project, ONE.input, ONE.output);
@@ -85,6 +85,19 @@ fn the_longest_path_goes_first_only_when_it_threatens_the_makespan() {
         [0, 1, 2],
         "the oldest while no path threatens"
     );
+}
+
+#[test]
+fn a_path_threatens_less_where_more_calls_wait_elsewhere() {
+    let mut line = Line::default();
+    line.push(&place(1, "a", 1_000, 1), ONE);
+    line.push(&place(2, "a", 60_000, 2), ONE);
+    let head = |calls| {
+        let (fairness, rest) = (Fairness::default(), ONE.times(calls));
+        line.head(&fairness, &rates(60), rest, Timestamp(0))
+    };
+    assert_eq!(head(0), Some(LeaseId::new(2)), "two calls drain in seconds");
+    assert_eq!(head(2_000), Some(LeaseId::new(1)), "half an hour is left");
 }
 
 #[test]
@@ -159,7 +172,7 @@ fn age_raises_the_priority_of_a_call() {
     line.push(&low, ONE);
     line.push(&high, ONE);
     let fairness = Fairness::default();
-    let head = |at| line.head(&fairness, &rates(60), Timestamp(at));
+    let head = |at| line.head(&fairness, &rates(60), Work::default(), Timestamp(at));
     assert_eq!(head(0), Some(LeaseId::new(2)));
     assert_eq!(head(1_000_000), Some(LeaseId::new(1)));
 }
