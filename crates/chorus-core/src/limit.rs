@@ -10,6 +10,8 @@ mod calendar;
 mod obstacle;
 mod resets;
 mod restoration;
+mod window;
+mod zone;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use crate::time::{Millis, Timestamp};
 pub use obstacle::{Obstacle, ObstacleKind};
 pub use resets::{FIRST_MONEY_PAUSE, LONGEST_MONEY_PAUSE, QuotaResets};
 pub use restoration::{HeldLease, PastCall, PastUse, Restoration};
+pub use zone::{NamedZone, UnknownZone, Zone};
 
 /// Unit that a provider limits: all limits of one group are charged at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +85,7 @@ pub enum Dimension {
 
 /// Way in which a limit's amount comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(try_from = "window::WindowRow", into = "window::WindowRow")]
 pub enum Window {
     /// Continuously, `amount` in each `per_ms`.
     Bucket {
@@ -94,11 +97,10 @@ pub enum Window {
         /// Length of the window in milliseconds.
         per_ms: u64,
     },
-    /// All at once at the start of a day, `offset_minutes` east of UTC.
+    /// All at once at the start of a day.
     Day {
-        /// Minutes east of UTC at which the provider's day begins.
-        #[serde(default)]
-        offset_minutes: i32,
+        /// Zone in which the provider's day begins.
+        zone: Zone,
     },
     /// All at once at 00:00 UTC on the first of the month.
     Month,

@@ -148,7 +148,8 @@ impl Redis {
 
     async fn reserve_shared(&self, demand: &Demand) -> Result<Reserved, LimiterError> {
         let token = self.shared.lock().token.clone();
-        let arguments = arguments::reserve(demand, &self.member, token.as_deref());
+        let now = self.shared.link.clock().now();
+        let arguments = arguments::reserve(demand, &self.member, token.as_deref(), now);
         let mut reply = self.shared.run("reserve", &arguments).await?;
         let answer = reply.number().zip(reply.reserved(demand.lease));
         let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;

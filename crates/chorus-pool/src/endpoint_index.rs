@@ -317,14 +317,14 @@ fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) ->
 
 #[cfg(test)]
 mod tests {
-    use chorus_core::limit::{Dimension, Window};
+    use chorus_core::limit::{Dimension, Window, Zone};
 
     use super::*;
     use crate::tests::{MINUTE, account, home, limit};
 
     #[test]
     fn the_stricter_of_two_opinions_about_a_group_holds_for_both_accounts() {
-        let day = limit(Dimension::Requests, 9, Window::Day { offset_minutes: 0 });
+        let day = limit(Dimension::Requests, 9, Window::Day { zone: Zone::UTC });
         let mut accounts = vec![
             account(1, "one", "p", vec![limit(Dimension::Requests, 500, MINUTE)]),
             account(

@@ -5,7 +5,7 @@ use chorus_core::catalog::{Price, Quirks};
 use chorus_core::id::{
     AccountId, CredentialId, Holder, LeaseId, ModelSlug, Pool, ProviderId, Tenant,
 };
-use chorus_core::limit::{Lease, QuotaResets};
+use chorus_core::limit::{Lease, QuotaResets, Zone};
 
 use super::*;
 
@@ -111,7 +111,7 @@ fn credentials_are_parked_until_their_own_calendar_says() {
     let minute = Some(Millis(60_000));
     let none = QuotaResets::default();
     let pacific = QuotaResets {
-        days: vec![-480],
+        days: vec![Zone::Offset(-480)],
         ..QuotaResets::default()
     };
     let rolling = QuotaResets {

@@ -1,7 +1,4 @@
-//! Starts of days and months, as arithmetic on milliseconds; the windows are [`Window`]'s.
-//!
-//! Deliberately absent: time zones with daylight saving. A provider's day is a fixed number of
-//! minutes east of UTC.
+//! Starts of days and months; the windows are [`Window`]'s, days those of their [`Zone`](super::Zone).
 
 use super::Window;
 use crate::time::Timestamp;
@@ -13,11 +10,7 @@ impl Window {
     /// without a calendar.
     pub fn period(self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         match self {
-            Self::Day { offset_minutes } => {
-                let offset = i64::from(offset_minutes) * 60_000;
-                let start = (now.0 + offset).div_euclid(DAY_MS) * DAY_MS - offset;
-                Some((Timestamp(start), Timestamp(start + DAY_MS)))
-            }
+            Self::Day { zone } => Some(zone.day(now)),
             Self::Month => Some(month(now)),
             Self::Bucket { .. } | Self::Sliding { .. } | Self::Held => None,
         }
@@ -71,6 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limit::Zone;
 
     #[test]
     fn periods_begin_and_end_where_people_expect() {
@@ -83,14 +77,14 @@ mod tests {
         // 2024-02-29 12:00:00 UTC, a leap day
         let leap = 1_709_208_000_000;
         check(
-            Window::Day { offset_minutes: 0 },
+            Window::Day { zone: Zone::UTC },
             leap,
             1_709_164_800_000,
             1_709_251_200_000,
         );
         check(
             Window::Day {
-                offset_minutes: -480,
+                zone: Zone::Offset(-480),
             },
             leap,
             1_709_193_600_000,
@@ -110,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_moment_is_in_its_day_of_24_hours(now in -4_000_000_000_000i64..8_000_000_000_000, offset_minutes in -840i32..=840) {
-            let window = Window::Day { offset_minutes };
+            let window = Window::Day { zone: Zone::Offset(offset_minutes) };
             let (start, end) = window.period(Timestamp(now)).expect("days have a calendar");
             prop_assert!(start.0 <= now && now < end.0);
             prop_assert_eq!(end.0 - start.0, 86_400_000);

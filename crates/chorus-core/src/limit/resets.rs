@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dimension, QuotaGroup, Window};
+use super::{Dimension, QuotaGroup, Window, Zone};
 use crate::time::{Millis, Timestamp};
 
 /// Windows by which a credential is parked, taken from the groups that a call draws on.
@@ -11,9 +11,9 @@ use crate::time::{Millis, Timestamp};
 /// call need not read the directory to know until when a used-up credential rests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct QuotaResets {
-    /// Minutes east of UTC at which the days of daily quotas begin.
+    /// Zones in which the days of daily quotas begin; minutes east of UTC in earlier rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub days: Vec<i32>,
+    pub days: Vec<Zone>,
     /// Longest rolling window of a spend limit; none when money is counted by month or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend_window: Option<Millis>,
@@ -37,9 +37,7 @@ impl QuotaResets {
         let mut resets = Self::default();
         for limit in groups.into_iter().flat_map(|group| &group.limits) {
             match limit.window {
-                Window::Day { offset_minutes } if !resets.days.contains(&offset_minutes) => {
-                    resets.days.push(offset_minutes);
-                }
+                Window::Day { zone } if !resets.days.contains(&zone) => resets.days.push(zone),
                 Window::Bucket { per_ms } | Window::Sliding { per_ms }
                     if limit.dimension == Dimension::Spend =>
                 {
@@ -65,9 +63,9 @@ impl QuotaResets {
     /// Delays that providers name for a daily quota are not used: they come from 25 s to 18 h for
     /// the same quota (`reference/limits.md` 1.3).
     pub fn next_day(&self, now: Timestamp) -> Timestamp {
-        let start = |offset_minutes| next(Window::Day { offset_minutes }, now);
-        let days = self.days.iter().map(|offset| start(*offset));
-        days.max().unwrap_or_else(|| start(0))
+        let next = |zone: &Zone| zone.day(now).1;
+        let days = self.days.iter().map(next);
+        days.max().unwrap_or_else(|| next(&Zone::UTC))
     }
 
     /// Returns the time at which the account is tried again: after the wait that the provider asked for or
@@ -84,7 +82,27 @@ impl QuotaResets {
     }
 }
 
-/// Start of the calendar's next period.
-fn next(window: Window, now: Timestamp) -> Timestamp {
-    window.period(now).map_or(now, |(_, next)| next)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_used_up_day_ends_at_midnight_where_the_provider_counts_it() {
+        let zone = Zone::named("America/Los_Angeles").expect("a zone");
+        let day = serde_json::json!({
+            "dimension": "requests", "amount": 20, "window": {"kind": "day", "zone": zone},
+        });
+        let group = QuotaGroup {
+            id: "g".into(),
+            limits: vec![serde_json::from_value(day).expect("a limit")],
+        };
+        let resets = QuotaResets::of([&group]);
+        // 2026-07-01 12:00 UTC, and midnight of Los Angeles, which is seven hours behind in summer.
+        let next = resets.next_day(Timestamp(1_782_907_200_000));
+        assert_eq!(next, Timestamp(1_782_975_600_000));
+        let stored = serde_json::to_string(&resets).expect("resets are JSON");
+        assert_eq!(stored, r#"{"days":["America/Los_Angeles"]}"#);
+        let earlier: QuotaResets = serde_json::from_str(r#"{"days":[-480]}"#).expect("an old row");
+        assert_eq!(earlier.days, [Zone::Offset(-480)]);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chorus_core::failure::{FailureClass, GroupReaction};
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window,
+    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window, Zone,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -265,7 +265,7 @@ impl Group {
                 None
             }
             GroupReaction::CloseUntilDay => {
-                Some(self.next_period(Window::Day { offset_minutes: 0 }, now))
+                Some(self.next_period(Window::Day { zone: Zone::UTC }, now))
             }
             GroupReaction::CloseUntilMoney => Some(self.money_comes_back(signals, now)),
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Limit, QuotaGroup, ReserveRule,
-    Reserved, Sent, Window,
+    Reserved, Sent, Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -314,7 +314,7 @@ fn restored_leases_hold_what_they_held_even_before_their_limits_are_known() {
 fn rates_start_empty_after_a_loss_and_days_do_not() {
     let limits = vec![
         limit(Dimension::InputTokens, 6_000, MINUTE),
-        limit(Dimension::Requests, 50, Window::Day { offset_minutes: 0 }),
+        limit(Dimension::Requests, 50, Window::Day { zone: Zone::UTC }),
     ];
     let mut fixture = Fixture {
         ledger: Ledger::new(Start::Empty),

@@ -7,14 +7,20 @@ use chorus_core::id::GroupId;
 use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, LimitSignals, QuotaGroup};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
+use chorus_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::mirror::Mirror;
-use super::text::{amount, config, dimension, time};
+use super::text::{amount, config, days, dimension, time};
 use crate::ledger::{Closure, PastGroup, PastLevel};
 
 /// Returns a demand by a member of the namespace that restored leases in the life `token`.
-pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Value {
+pub(super) fn reserve(
+    demand: &Demand,
+    member: &str,
+    token: Option<&str>,
+    now: Timestamp,
+) -> Value {
     let mut seen = BTreeSet::new();
     let groups = demand
         .candidates
@@ -25,9 +31,14 @@ pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>) -> Val
         .filter(|group| seen.insert(group.clone()))
         .collect();
     let candidates: Vec<Value> = demand.candidates.iter().map(candidate).collect();
+    let named = demand
+        .candidates
+        .iter()
+        .flat_map(|candidate| &candidate.groups);
+    let days = days(named.map(|group| &**group), now);
     json!({
         "lease": demand.lease, "interactive": demand.interactive, "not_after": time(demand.not_after),
-        "member": member, "token": token, "groups": groups, "candidates": candidates,
+        "member": member, "token": token, "groups": groups, "candidates": candidates, "days": days,
     })
 }
 

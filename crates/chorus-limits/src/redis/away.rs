@@ -96,9 +96,13 @@ impl Shared {
             let leases: Vec<_> = restoration.leases.iter().map(arguments::held).collect();
             let past = restoration.past.as_deref();
             let past = past.map(|past| levels_after(past, now));
+            let groups = restoration.leases.iter().flat_map(|held| &held.groups);
+            let earlier = restoration.past.iter().flatten();
+            let groups = groups.chain(earlier.flat_map(|call| &call.groups));
+            let days = super::text::days(groups.map(|group| &**group), now);
             let past = arguments::past(past.as_deref());
             json!({
-                "leases": leases, "past": past, "token": token, "mirrors": mirrors, "member": member,
+                "leases": leases, "past": past, "days": days, "token": token, "mirrors": mirrors, "member": member,
             })
         };
         let mut reply = self.noted(self.link.run("restore", &arguments).await)?;

@@ -2,10 +2,12 @@
 //! and the limits of a group are one text, so that comparing texts recognises an unchanged
 //! configuration.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
+use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window, Zone};
 use chorus_core::time::Timestamp;
+use serde_json::{Value, json};
 
 /// Maximum amount; larger ones are cut, because the script multiplies by at most a thousand.
 const MOST: u64 = 1 << 42;
@@ -36,11 +38,14 @@ pub(super) fn config(group: &QuotaGroup) -> String {
 
 fn write_limit(text: &mut String, limit: &Limit) {
     let (kind, length) = match limit.window {
-        Window::Bucket { per_ms } => ('b', amount(per_ms.max(1)).cast_signed()),
-        Window::Sliding { per_ms } => ('s', amount(per_ms.max(1)).cast_signed()),
-        Window::Day { offset_minutes } => ('d', i64::from(offset_minutes)),
-        Window::Month => ('m', 0),
-        Window::Held => ('h', 0),
+        Window::Bucket { per_ms } => ('b', amount(per_ms.max(1)).to_string()),
+        Window::Sliding { per_ms } => ('s', amount(per_ms.max(1)).to_string()),
+        Window::Day {
+            zone: Zone::Offset(minutes),
+        } => ('d', minutes.to_string()),
+        Window::Day { zone } => ('d', zone.to_string()),
+        Window::Month => ('m', "0".to_owned()),
+        Window::Held => ('h', "0".to_owned()),
     };
     let burst = limit
         .burst
@@ -57,6 +62,24 @@ fn write_limit(text: &mut String, limit: &Limit) {
         "{dimension}:{most}:{burst}:{kind}:{length}:{reserve}:{cache_read_percent}:{output_weight}"
     )
     .expect("a string takes whatever is written");
+}
+
+/// Returns the starts of days around `now` in every named zone of these groups; the script counts by them.
+pub(super) fn days<'a>(groups: impl IntoIterator<Item = &'a QuotaGroup>, now: Timestamp) -> Value {
+    let zones = groups
+        .into_iter()
+        .flat_map(|group| &group.limits)
+        .filter_map(|limit| match limit.window {
+            Window::Day { zone } => zone.name().map(|name| (name, zone)),
+            _ => None,
+        });
+    let days: BTreeMap<_, _> = zones
+        .map(|(name, zone)| (name, zone.days_around(now).map(|day| day.0.to_string())))
+        .collect();
+    if days.is_empty() {
+        return Value::Null;
+    }
+    json!(days)
 }
 
 /// Returns the letter of a dimension; [`read_dimension`] reverses it.
@@ -99,7 +122,10 @@ pub(super) fn read_limit(text: &str) -> Option<(Dimension, Window)> {
             per_ms: length.parse().ok()?,
         },
         "d" => Window::Day {
-            offset_minutes: length.parse().ok()?,
+            zone: match length.parse() {
+                Ok(minutes) => Zone::Offset(minutes),
+                Err(_) => Zone::named(length).ok()?,
+            },
         },
         "m" => Window::Month,
         "h" => Window::Held,
@@ -137,7 +163,7 @@ mod tests {
             u64::MAX,
             Some(7),
             Window::Day {
-                offset_minutes: -480,
+                zone: Zone::Offset(-480),
             },
         );
         let slots = limit(Dimension::Concurrency, 3, None, Window::Held);
@@ -151,12 +177,42 @@ mod tests {
             (
                 Dimension::TotalTokens,
                 Window::Day {
-                    offset_minutes: -480,
+                    zone: Zone::Offset(-480),
                 },
             ),
             (Dimension::Concurrency, Window::Held),
         ];
         assert_eq!(read, expected.map(Some));
         assert_eq!(time(Timestamp(i64::MAX)), 1 << 52);
+    }
+
+    #[test]
+    fn a_named_zone_goes_to_the_script_with_the_days_around_now() {
+        let zone = Zone::named("America/Los_Angeles").expect("a zone");
+        let day = Limit {
+            dimension: Dimension::Requests,
+            amount: 20,
+            burst: None,
+            window: Window::Day { zone },
+            reserve: ReserveRule::Estimate,
+            cache_read_percent: 0,
+            output_weight: 1,
+        };
+        let group = QuotaGroup {
+            id: "g".into(),
+            limits: vec![day],
+        };
+        let text = config(&group);
+        assert_eq!(text, "q:20:-:d:America/Los_Angeles:e:0:1");
+        assert_eq!(
+            read_limit(&text),
+            Some((Dimension::Requests, Window::Day { zone }))
+        );
+        // Noon of the day before clocks go forward.
+        let days = days([&group], Timestamp(1_772_913_600_000));
+        let starts = days["America/Los_Angeles"].as_array().expect("five days");
+        assert_eq!(starts[1], "1772870400000");
+        assert_eq!(starts[3], "1773039600000");
+        assert_eq!(super::days([], Timestamp(0)), Value::Null);
     }
 }

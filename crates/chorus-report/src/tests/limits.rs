@@ -2,7 +2,7 @@
 
 use chorus_core::attempt::{DeliveryEnd, DeliveryRow, Requeue};
 use chorus_core::failure::FailureClass;
-use chorus_core::limit::{Charge, Dimension, Limit, ReserveRule, Window};
+use chorus_core::limit::{Charge, Dimension, Limit, ReserveRule, Window, Zone};
 use chorus_core::llm::Usage;
 
 use super::fixture::{account, delivery, finished, input, requeued};
@@ -166,7 +166,7 @@ fn slots_days_and_sliding_windows_have_their_own_arithmetic() {
         50.0,
         "",
     );
-    let day = limit(Dimension::Requests, 4, Window::Day { offset_minutes: 0 });
+    let day = limit(Dimension::Requests, 4, Window::Day { zone: Zone::UTC });
     check(&figures(&day, two(Dimension::Requests), None), 50.0, "");
     let sliding = limit(Dimension::Requests, 2, Window::Sliding { per_ms: 1_000 });
     check(&figures(&sliding, two(Dimension::Requests), None), 50.0, "");

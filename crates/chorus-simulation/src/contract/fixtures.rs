@@ -10,7 +10,7 @@ use chorus_core::id::{
     AccountId, AttemptId, CredentialId, Epoch, EventId, GroupId, Holder, KeyId, LeaseId, ModelSlug,
     Pool, ProjectId, ProviderId, Seq, TaskId, TaskKey, Tenant,
 };
-use chorus_core::limit::{Charge, Dimension, Lease, QuotaGroup, QuotaResets};
+use chorus_core::limit::{Charge, Dimension, Lease, QuotaGroup, QuotaResets, Zone};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::plan::ParentPolicy;
@@ -140,7 +140,7 @@ pub fn assignment(ids: &Ids, not_after: Timestamp, estimate: MicroUsd) -> Assign
         pool: Pool::new("claude"),
         estimate,
         resets: QuotaResets {
-            days: vec![-480],
+            days: vec![Zone::Offset(-480)],
             spend_window: None,
             ..QuotaResets::default()
         },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Demand, Dimension, End, Limit, QuotaGroup, ReserveRule, Reserved,
-    Sent, Window,
+    Sent, Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -81,7 +81,7 @@ fn groups() -> Vec<Arc<QuotaGroup>> {
             4_000,
             Window::Sliding { per_ms: 30_000 },
         ),
-        limit(Dimension::Requests, 200, Window::Day { offset_minutes: 60 }),
+        limit(Dimension::Requests, 200, Window::Day { zone: Zone::Offset(60) }),
     ];
     vec![
         Arc::new(QuotaGroup {

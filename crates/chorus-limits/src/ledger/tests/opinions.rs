@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{Holder, LeaseId};
 use chorus_core::limit::{
-    Dimension, End, LimitSignals, ObservedLevel, QuotaGroup, Reserved, Sent, Window,
+    Dimension, End, LimitSignals, ObservedLevel, QuotaGroup, Reserved, Sent, Window, Zone,
 };
 use chorus_core::time::{Millis, Timestamp};
 
@@ -59,7 +59,7 @@ fn headers_of_calls_of_a_minute_do_not_take_back_what_has_refilled() {
 #[test]
 fn a_header_of_yesterday_shows_nothing_of_today() {
     const DAY: i64 = 86_400_000;
-    let window = Window::Day { offset_minutes: 0 };
+    let window = Window::Day { zone: Zone::UTC };
     let mut fixture = Fixture::new(vec![limit(Dimension::Requests, 20, window)]);
     fixture.now = DAY - 1_000;
     fixture.granted(1, 1, 1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chorus_core::failure::FailureClass;
 use chorus_core::id::LeaseId;
-use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved, Window};
+use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved, Window, Zone};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Fixture, MINUTE, limit, used};
@@ -254,7 +254,7 @@ fn quotas_and_money_close_the_group_until_they_come_back() {
             Dimension::Requests,
             60,
             Window::Day {
-                offset_minutes: -480,
+                zone: Zone::Offset(-480),
             },
         )],
         None,

@@ -16,7 +16,7 @@ local REMEMBERED = 3600000
 local MOST_DUE = 400
 
 local GROUPS, LEASES, DUE = prefix .. ':groups', prefix .. ':leases', prefix .. ':due'
-local LIFE, NAMES, MEMBERS = prefix .. ':life', prefix .. ':names', prefix .. ':members'
+local LIFE, NAMES, MEMBERS, DAYS = prefix .. ':life', prefix .. ':names', prefix .. ':members', prefix .. ':days'
 
 -- Server, token and beginning of the life of this state, and the level of rates that nothing is known of.
 local life = redis.call('HMGET', LIFE, 'server', 'token', 'began', 'start')

@@ -17,7 +17,7 @@ end
 local function read_limit(text)
   local part = split(text, ':')
   local meter = { text = text, dim = part[1], amount = tonumber(part[2]), burst = tonumber(part[3]), kind = part[4] }
-  meter.per, meter.reserve, meter.percent, meter.weight = tonumber(part[5]), part[6], tonumber(part[7]), tonumber(part[8])
+  meter.per, meter.reserve, meter.percent, meter.weight = tonumber(part[5]) or part[5], part[6], tonumber(part[7]), tonumber(part[8])
   meter.configured, meter.held, meter.recent = meter.amount, 0, 0
   shape(meter)
   return meter

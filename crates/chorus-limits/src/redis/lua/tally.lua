@@ -36,10 +36,48 @@ local function month_days(year, month)
   return era * 146097 + of_era * 365 + div(of_era, 4) - div(of_era, 100) + day - 719468
 end
 
--- Start and end of the period that holds a time.
-local function period(kind, offset_minutes, at)
-  if kind == 'd' then
-    local offset = offset_minutes * 60000
+-- Starts of days of a named zone, as the caller or an earlier one gave them; nil for a zone that none gave.
+local known_days = {}
+local function days_of(zone)
+  if known_days[zone] == nil then
+    local text = redis.call('HGET', DAYS, zone)
+    local given = type(args.days) == 'table' and args.days[zone]
+    local new = given and table.concat(given, ' ')
+    if new and new ~= text then
+      redis.call('HSET', DAYS, zone, new)
+    end
+    local days = {}
+    for day in string.gmatch(new or text or '', '%S+') do
+      days[#days + 1] = tonumber(day)
+    end
+    known_days[zone] = #days > 1 and days or false
+  end
+  return known_days[zone]
+end
+
+-- Start and end of the day of a named zone; beyond the days that are known each has 24 hours.
+local function day_of(zone, at)
+  local days = days_of(zone)
+  if not days then
+    local start = div(at, DAY) * DAY
+    return start, start + DAY
+  end
+  for place = 1, #days - 1 do
+    if at >= days[place] and at < days[place + 1] then
+      return days[place], days[place + 1]
+    end
+  end
+  local nearest = at < days[1] and days[1] or days[#days]
+  local start = nearest + div(at - nearest, DAY) * DAY
+  return start, start + DAY
+end
+
+-- Start and end of the period that holds a time; a day has an offset in minutes or the name of a zone.
+local function period(kind, zone, at)
+  if kind == 'd' and type(zone) == 'string' then
+    return day_of(zone, at)
+  elseif kind == 'd' then
+    local offset = zone * 60000
     local start = div(at + offset, DAY) * DAY - offset
     return start, start + DAY
   end

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chorus_core::limit::{
     Charge, Dimension, HeldLease, Limit, PastCall, PastUse, QuotaGroup, Reserved, Restoration,
-    Window,
+    Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -57,7 +57,7 @@ pub(super) async fn a_day_is_counted_across_lives(context: LimiterContext) {
     let day = Limit {
         dimension: Dimension::Requests,
         amount: 3,
-        window: Window::Day { offset_minutes: 0 },
+        window: Window::Day { zone: Zone::UTC },
         ..context.group.limits[0].clone()
     };
     let group = Arc::new(QuotaGroup {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Lease, Limit, Obstacle,
-    ObstacleKind, QuotaGroup, ReserveRule, Reserved, Sent, Window,
+    ObstacleKind, QuotaGroup, ReserveRule, Reserved, Sent, Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -138,7 +138,7 @@ fn group() -> Arc<QuotaGroup> {
         limit(
             Dimension::InputTokens,
             10_000,
-            Window::Day { offset_minutes: 0 },
+            Window::Day { zone: Zone::UTC },
         ),
     ];
     Arc::new(QuotaGroup {

@@ -8,7 +8,7 @@ use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
-    ObservedLevel, PastCall, PastUse, QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window,
+    ObservedLevel, PastCall, PastUse, QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -541,7 +541,7 @@ fn limit(chance: &mut Rng) -> Limit {
             per_ms: [10_000, 60_000][chance.usize(0..2)],
         },
         6 => Window::Day {
-            offset_minutes: [0, -480, 60][chance.usize(0..3)],
+            zone: [Zone::UTC, Zone::Offset(-480), pacific()][chance.usize(0..3)],
         },
         _ => Window::Month,
     };
@@ -560,4 +560,9 @@ fn limit(chance: &mut Rng) -> Limit {
         cache_read_percent: [0, 100, 33][chance.usize(0..3)],
         output_weight: [1, 1, 5][chance.usize(0..3)],
     }
+}
+
+/// Zone of a provider that counts days with daylight saving.
+fn pacific() -> Zone {
+    Zone::named("America/Los_Angeles").expect("a zone of the database")
 }
