@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_zone_is_stored_as_its_minutes_or_its_name_and_an_unknown_one_is_refused() {
-        let read = |text: &str| serde_json::from_str::<Zone>(text).map_err(|error| error.to_string());
+        let read =
+            |text: &str| serde_json::from_str::<Zone>(text).map_err(|error| error.to_string());
         let pacific = Zone::named("America/Los_Angeles").expect("a zone");
         assert_eq!(read("-480"), Ok(Zone::Offset(-480)));
         assert_eq!(read("\"America/Los_Angeles\""), Ok(pacific));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chorus_core::failure::{FailureClass, GroupReaction};
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window, Zone,
+    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window,
+    Zone,
 };
 use chorus_core::time::{Millis, Timestamp};
 

@@ -15,12 +15,7 @@ use super::text::{amount, config, days, dimension, time};
 use crate::ledger::{Closure, PastGroup, PastLevel};
 
 /// Returns a demand by a member of the namespace that restored leases in the life `token`.
-pub(super) fn reserve(
-    demand: &Demand,
-    member: &str,
-    token: Option<&str>,
-    now: Timestamp,
-) -> Value {
+pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>, now: Timestamp) -> Value {
     let mut seen = BTreeSet::new();
     let groups = demand
         .candidates

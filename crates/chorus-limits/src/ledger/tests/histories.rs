@@ -81,7 +81,13 @@ fn groups() -> Vec<Arc<QuotaGroup>> {
             4_000,
             Window::Sliding { per_ms: 30_000 },
         ),
-        limit(Dimension::Requests, 200, Window::Day { zone: Zone::Offset(60) }),
+        limit(
+            Dimension::Requests,
+            200,
+            Window::Day {
+                zone: Zone::Offset(60),
+            },
+        ),
     ];
     vec![
         Arc::new(QuotaGroup {

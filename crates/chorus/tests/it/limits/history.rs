@@ -8,7 +8,8 @@ use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
     CallEstimate, Candidate, Charge, Demand, Dimension, End, HeldLease, Lease, Limit, LimitSignals,
-    ObservedLevel, PastCall, PastUse, QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window, Zone,
+    ObservedLevel, PastCall, PastUse, QuotaGroup, ReserveRule, Reserved, Restoration, Sent, Window,
+    Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
