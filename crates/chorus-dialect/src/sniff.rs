@@ -35,7 +35,8 @@ impl Coding {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            // The second form is a frame to be skipped, with which a body may begin.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             // The second byte of zlib makes the pair divisible by 31; no text begins so.
             [0x78, second @ (0x01 | 0x9c | 0xda), ..] if second != b'^' => Some(Self::Zlib),
             _ => None,
@@ -137,6 +138,7 @@ mod tests {
         assert_eq!(Coding::of(b"\x1f\x8b\x08\x00"), Some(Coding::Gzip));
         assert_eq!(Coding::of(b"\x78\x9c\x4b\x4c"), Some(Coding::Zlib));
         assert_eq!(Coding::of(b"\x28\xb5\x2f\xfd"), Some(Coding::Zstd));
+        assert_eq!(Coding::of(b"\x50\x2a\x4d\x18"), Some(Coding::Zstd));
         for text in [&b"x^2 is a square"[..], b"xyz", b"{}", b""] {
             assert_eq!(Coding::of(text), None, "{text:?}");
         }

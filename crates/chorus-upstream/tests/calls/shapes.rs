@@ -25,6 +25,12 @@ const GZIP: Headers = &[
     ("content-encoding", "gzip"),
 ];
 
+const BROTLI: Headers = &[
+    ("content-type", "application/json"),
+    ("content-encoding", "br"),
+];
+const COMPRESS: Headers = &[("content-encoding", "compress")];
+
 const WHOLE: &str = r#"{"id":"r1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Tides rise."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3}}"#;
 const EVENTS: &str = "data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Tides \"}}]}\n\n\
     data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"rise.\"}}]}\n\n\
@@ -115,9 +121,20 @@ async fn a_reply_that_comes_compressed_unasked_is_read() {
     check_whole(SSE, gzip(EVENTS)).await;
     check_whole(GZIP, gzip(WHOLE)).await;
     check_whole(GZIP, EVENTS).await;
-    let zstd: &[u8] = b"\x28\xb5\x2f\xfd\x04\x00\x41\x00\x00";
-    let named = (FailureClass::MidStream, "compressed_reply", "zstd");
-    check_failure((200, SSE), zstd, named).await;
+    let zstd = zstd::stream::encode_all(EVENTS.as_bytes(), 3).expect("memory");
+    check_whole(SSE, zstd).await;
+    let mut brotli = Vec::new();
+    let mut encoder = brotli::CompressorWriter::new(&mut brotli, 4096, 5, 22);
+    encoder.write_all(WHOLE.as_bytes()).expect("memory");
+    drop(encoder);
+    check_whole(BROTLI, brotli).await;
+    check_whole(BROTLI, EVENTS).await;
+    let compress: &[u8] = b"\x1f\x9d\x90\x00";
+    let named = (FailureClass::MidStream, "compressed_reply", "compress");
+    check_failure((200, COMPRESS), compress, named).await;
+    let damaged: &[u8] = b"\x28\xb5\x2f\xfd\x04\x00\xff\xff\xff\xff";
+    let named = (FailureClass::MidStream, "compressed_reply", "damaged");
+    check_failure((200, SSE), damaged, named).await;
     let limited = gzip(r#"{"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#);
     let class = (FailureClass::RateWindow, "rate_limit_exceeded", "slow down");
     check_failure((429, GZIP), limited, class).await;
