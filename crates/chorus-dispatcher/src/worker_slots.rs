@@ -1,7 +1,9 @@
 //! Slots that the workers of each pool have left, from their announcements ([`Workers`](chorus_core::port::Workers)) and the rows under way. Pure.
 //!
 //! A process counts with its slots less the deliveries that it holds; deliveries without a claim take
-//! slots as well. Deliveries of processes without a live announcement take none: those processes died, or are of an
+//! slots as well. None is handed out beyond the slots: a call may last longer than a delivery may stay unclaimed, so a
+//! spare one would hold its reservation, be taken back and be dispatched anew until a call ends. Deliveries of processes
+//! without a live announcement take none: those processes died, or are of an
 //! earlier release that announces nothing. A pool without announcements gets one delivery at a time, and more for each
 //! that such a process holds, so that earlier releases go on.
 
@@ -10,9 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chorus_core::id::Pool;
 use chorus_core::port::workers::{AnnouncedWorker, TakenSlots};
 use chorus_pool::PoolSlots;
-
-/// Slots for each of which one delivery more may be handed out, so that a worker finds its next one at once.
-const SLOTS_A_SPARE: u32 = 16;
 
 /// Returns the slots of all pools that are announced or have deliveries under way, and of `pools`.
 pub(crate) fn free_slots(
@@ -56,9 +55,8 @@ fn of_pool(pool: &Pool, announced: &[AnnouncedWorker], taken: &[TakenSlots]) -> 
         .iter()
         .map(|(boot, slots)| slots.saturating_sub(held(Some(boot))))
         .sum();
-    let spare = 1 + workers.values().sum::<u32>() / SLOTS_A_SPARE;
     PoolSlots {
-        free: (left + spare).saturating_sub(unclaimed),
+        free: left.saturating_sub(unclaimed),
         workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
     }
 }
@@ -98,16 +96,16 @@ mod tests {
     }
 
     #[test]
-    fn grants_never_exceed_the_announced_slots_and_a_small_margin() {
-        assert_eq!(check(&[(1, 64)], &[]), (69, 1));
-        assert_eq!(check(&[(1, 2)], &[(Some(1), 2)]), (1, 1));
+    fn grants_never_exceed_the_announced_slots() {
+        assert_eq!(check(&[(1, 64)], &[]), (64, 1));
+        assert_eq!(check(&[(1, 2)], &[(Some(1), 2)]), (0, 1));
         assert_eq!(check(&[(1, 2)], &[(Some(1), 2), (None, 1)]), (0, 1));
-        assert_eq!(check(&[(1, 2), (2, 2)], &[(Some(1), 2)]), (3, 2));
+        assert_eq!(check(&[(1, 2), (2, 2)], &[(Some(1), 2)]), (2, 2));
     }
 
     #[test]
     fn deliveries_of_a_process_that_died_take_no_slot() {
-        assert_eq!(check(&[(2, 4)], &[(Some(1), 64)]), (5, 1));
+        assert_eq!(check(&[(2, 4)], &[(Some(1), 64)]), (4, 1));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one integration-test binary: real adapters, real sockets, real processes.
 
+mod account_troubles;
 mod bad_input;
 mod bad_models;
 mod chronicle;
@@ -15,6 +16,7 @@ mod kill;
 mod limits;
 mod local_model;
 mod loop_of_briefs;
+mod process;
 mod restart;
 #[cfg(all(unix, feature = "distributed"))]
 mod roles;

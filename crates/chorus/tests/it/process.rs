@@ -12,7 +12,7 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running process. It is killed on drop.
-pub(in super::super) struct Process {
+pub(crate) struct Process {
     role: String,
     address: String,
     id: u32,
@@ -23,7 +23,7 @@ pub(in super::super) struct Process {
 
 /// Ending of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Ended {
+pub(crate) enum Ended {
     /// Exited with this code.
     Code(i32),
     /// Killed by a signal.
@@ -32,7 +32,7 @@ pub(in super::super) enum Ended {
 
 impl Process {
     /// Starts the process and waits for the line with its address.
-    pub(super) fn start(mut command: Command, role: &[&str]) -> Self {
+    pub(crate) fn start(mut command: Command, role: &[&str]) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -66,12 +66,12 @@ impl Process {
     }
 
     /// Address of the process.
-    pub(in super::super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Status and body of a GET.
-    pub(in super::super) fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
             stream.set_read_timeout(Some(TIMEOUT))?;
@@ -100,8 +100,8 @@ impl Process {
         )
     }
 
-    /// Value of a metric without labels; 0 if it is missing.
-    pub(in super::super) fn figure(&self, name: &str) -> f64 {
+    /// Value of a metric, by its name with all its labels; 0 if it is missing.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
         let text = self.get("/metrics").1;
         let line = text
             .lines()
@@ -110,7 +110,7 @@ impl Process {
     }
 
     /// Sends SIGTERM.
-    pub(in super::super) fn signal(&self) {
+    pub(crate) fn signal(&self) {
         let sent = Command::new("kill")
             .args(["-TERM", &self.id.to_string()])
             .status()
@@ -124,12 +124,13 @@ impl Process {
     }
 
     /// Returns true if the output contains these words.
-    pub(in super::super) fn has_output(&self, words: &str) -> bool {
+    #[cfg(feature = "distributed")]
+    pub(crate) fn has_output(&self, words: &str) -> bool {
         self.output_text().contains(words)
     }
 
     /// Waits for the exit.
-    pub(in super::super) fn ended(mut self, within: Duration) -> Ended {
+    pub(crate) fn ended(mut self, within: Duration) -> Ended {
         let status = self.ended.recv_timeout(within);
         let status = status.unwrap_or_else(|_| {
             panic!(
@@ -143,7 +144,7 @@ impl Process {
     }
 
     /// Sends SIGTERM and asserts a successful exit within this time.
-    pub(in super::super) fn ends_in_order(self, within: Duration) {
+    pub(crate) fn ends_in_order(self, within: Duration) {
         self.signal();
         let (role, output) = (self.role.clone(), Arc::clone(&self.output));
         let ended = self.ended(within);

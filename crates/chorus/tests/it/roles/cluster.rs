@@ -1,7 +1,5 @@
 //! Processes over shared services: each test has a database, topics and keys of its own.
 
-mod process;
-
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::chronicle::Chronicle;
 use crate::fixture::{Fixture, output_text};
 
-pub(super) use process::{Ended, Process};
+pub(super) use crate::process::{Ended, Process};
 
 /// Maximum wait of any step.
 const TIMEOUT: Duration = Duration::from_secs(40);
