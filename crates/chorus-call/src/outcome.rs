@@ -37,12 +37,12 @@ pub(crate) struct Received {
 
 impl Received {
     /// Signals of the end of the reply; those of its headers were observed at its first byte.
-    fn signals(&self, failure: Option<&CallFailure>) -> LimitSignals {
+    const fn signals(&self) -> LimitSignals {
         LimitSignals {
             sent_at: self.sent_at,
-            failure: failure.map(|failure| failure.class),
-            retry_after: failure.and_then(|failure| failure.retry_after),
-            levels: failure.map_or_else(Vec::new, |failure| failure.levels.clone()),
+            failure: None,
+            retry_after: None,
+            levels: Vec::new(),
         }
     }
 
@@ -162,7 +162,7 @@ impl Facts<'_> {
         CallReport {
             usage: Some(usage),
             cost,
-            signals: Some(received.signals(None)),
+            signals: Some(received.signals()),
             reply: Some(received.into_partial()),
             ..CallReport::not_started(Ending::Complete, End::Used { usage, cost })
         }
@@ -183,7 +183,7 @@ impl Facts<'_> {
         CallReport {
             usage: Some(usage),
             cost,
-            signals: Some(received.signals(Some(&failure))),
+            signals: Some(self.failure_signals(&failure, received.sent_at)),
             reply: Some(received.into_partial()),
             ..self.failed(failure, End::Used { usage, cost })
         }
@@ -207,12 +207,9 @@ impl Facts<'_> {
             }
         };
         // A request that was not sent has no usage, rather than a usage of zero.
-        let signals = failure.sent_at.map(|sent_at| LimitSignals {
-            sent_at,
-            failure: Some(failure.class),
-            retry_after: self.group_pause(&failure),
-            levels: failure.levels.clone(),
-        });
+        let signals = failure
+            .sent_at
+            .map(|sent_at| self.failure_signals(&failure, sent_at));
         CallReport {
             usage: failure.sent_at.map(|_| usage),
             cost: self.cost(&usage),
@@ -245,9 +242,18 @@ impl Facts<'_> {
             usage: Some(usage),
             cost: self.cost(&usage),
             failure,
-            signals: received.as_ref().map(|received| received.signals(None)),
+            signals: received.as_ref().map(|received| received.signals()),
             reply: received.map(Received::into_partial),
             ..CallReport::not_started(ending, self.aborted(known))
+        }
+    }
+
+    fn failure_signals(&self, failure: &CallFailure, sent_at: Timestamp) -> LimitSignals {
+        LimitSignals {
+            sent_at,
+            failure: Some(failure.class),
+            retry_after: self.group_pause(failure),
+            levels: failure.levels.clone(),
         }
     }
 

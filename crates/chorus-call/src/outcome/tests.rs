@@ -214,6 +214,22 @@ fn a_web_page_or_an_error_in_the_place_of_a_reply_costs_nothing() {
     }
 }
 
+/// Without a wait the limiter would close the group for a month, while the credential is tried again after minutes.
+#[test]
+fn missing_money_rests_group_and_credential_alike_wherever_it_is_told() {
+    let lack = || failure(FailureClass::Spend, Some(200));
+    let in_reply = Exchange::Accepted(Box::new(received("text", None)), Stop::Failed(lack()));
+    for exchange in [Exchange::Refused(Box::new(lack())), in_reply] {
+        let report = report(exchange, QuotaResets::default());
+        let wait = report.signals.and_then(|signals| signals.retry_after);
+        assert_eq!(wait, Some(Millis(300_000)));
+        let Some(CredentialState::Parked { until, .. }) = report.credential_change else {
+            panic!("the credential is parked");
+        };
+        assert_eq!(until, Timestamp(12 * HOUR + 300_000));
+    }
+}
+
 #[test]
 fn a_request_that_was_not_sent_has_no_usage_and_no_signals() {
     let unsent = CallFailure::local(FailureClass::Request, &ProviderId::new("p"), "no");

@@ -127,6 +127,19 @@ fn a_call_does_not_begin_after_its_lease_is_counted_as_lost() {
     );
 }
 
+/// Found by simulation: money was refused in mid-stream; the credential was tried again after five minutes, its quota
+/// group only in the next month.
+#[test]
+fn an_account_without_money_is_tried_again_although_the_refusal_came_in_mid_stream() {
+    let outcome = run(&options(505));
+    assert_eq!(
+        outcome.violation,
+        None,
+        "{}",
+        failure_report(&outcome, &options(505))
+    );
+}
+
 /// Found by simulation: a call that was aborted at its deadline freed its slot at once, while its
 /// provider was still working on it.
 #[test]
