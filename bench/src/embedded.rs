@@ -258,6 +258,8 @@ fn account(clock: &dyn Clock, tenant: &Tenant) -> NewAccount {
                 key_id: String::new(),
             },
             fingerprint: id.to_string(),
+            earlier_fingerprints: Vec::new(),
+            expires_at: None,
             groups: Vec::new(),
         }],
     }

@@ -32,6 +32,7 @@ fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option
             key,
             organization: None,
             base_url,
+            expires: None,
             models: Vec::new(),
             limits: Vec::new(),
         }],

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use chorus_core::catalog::{Catalog, Provider};
 use chorus_core::id::{AccountId, CredentialId, ModelSlug, ProviderId, Tenant};
 use chorus_core::port::directory::{
-    Account, Entitlement, GroupOf, Imported, NewAccount, NewCredential,
+    Account, CredentialState, Entitlement, GroupOf, Imported, NewAccount, NewCredential,
 };
 use chorus_core::port::{Clock, Directory, StoreError};
-use chorus_core::time::Millis;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_vault::address::{AddressPolicy, check_address};
 use chorus_vault::{
-    EnvelopeKey, KeyCheck, KeyChecker, Liveness, Secret, fingerprint, has_secret, redacted,
+    EnvelopeKey, KeyCheck, KeyChecker, Liveness, Secret, earlier_fingerprint, has_secret, redacted,
     refuse_consumer_token,
 };
 
 use crate::file::BrokenRow;
 use crate::quota_groups::quota_groups;
-use crate::row::{CredentialRow, Identity, Row};
+use crate::row::{CredentialRow, Identity, Row, is_email};
 use stored::Difference;
 
 /// Longest time that a provider may take to answer a check of a key.
@@ -275,8 +275,8 @@ impl Importer {
             same_owner_spill: identity.same_owner_spill,
             credentials,
         };
-        if let Some((_, difference)) = stored {
-            return Ok(self.directory.update(new, difference.removed).await?);
+        if let Some((account, difference)) = stored {
+            return self.update(new, &account, difference).await;
         }
         self.directory
             .import(vec![new])
@@ -285,13 +285,38 @@ impl Importer {
             .ok_or(ImportError::NoAnswer)
     }
 
+    /// Stores the changes of an account. A new key of a paused account is paused as well.
+    async fn update(
+        &self,
+        new: NewAccount,
+        account: &Account,
+        difference: Difference,
+    ) -> Result<Imported, ImportError> {
+        let states = account.credentials.iter().map(|known| &known.state);
+        let mut paused = states.filter(|state| matches!(state, CredentialState::Paused { .. }));
+        let pause = paused.next().cloned();
+        let ids = new.credentials.iter().map(|credential| credential.id);
+        let added: Vec<_> = ids
+            .filter(|id| !difference.known.contains(&Some(*id)))
+            .collect();
+        let imported = self.directory.update(new, difference.removed).await?;
+        if let (Imported::Added(_), Some(pause)) = (&imported, pause) {
+            for credential in added {
+                self.directory.set_state(credential, pause.clone()).await?;
+            }
+        }
+        Ok(imported)
+    }
+
     /// Seals a secret for a stored credential, or for a new one.
     fn seal(&self, checked: Checked, known: Option<CredentialId>) -> NewCredential {
         let id = known.unwrap_or_else(|| CredentialId::new(self.clock.random_u128()));
         NewCredential {
             id,
             secret: self.key.seal(&checked.secret, id, &checked.provider.id),
-            fingerprint: fingerprint(&checked.provider.id, &checked.secret),
+            fingerprint: self.key.fingerprint(&checked.provider.id, &checked.secret),
+            earlier_fingerprints: vec![earlier_fingerprint(&checked.provider.id, &checked.secret)],
+            expires_at: checked.expires_at,
             provider: checked.provider.id,
             base_url: checked.base_url,
             groups: checked.groups,
@@ -311,6 +336,7 @@ pub(crate) struct Checked {
     pub(crate) secret: Secret,
     pub(crate) base_url: Option<String>,
     pub(crate) groups: Vec<GroupOf>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl Checked {
@@ -374,6 +400,7 @@ impl Importer {
             secret,
             base_url,
             groups,
+            expires_at: row.expires_at()?,
         })
     }
 
@@ -459,15 +486,6 @@ fn check_identity(identity: &Identity) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn is_email(text: &str) -> bool {
-    let plain = !text.contains(char::is_whitespace) && !text.contains(['/', ':', ',', ';']);
-    plain
-        && !has_secret(text)
-        && text
-            .split_once('@')
-            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
 }
 
 /// End of a sentence: the address where keys of the provider are created.

@@ -1,6 +1,8 @@
 //! Accounts as people write them, before [`crate::Importer`] checks them.
 
 use chorus_core::limit::Limit;
+use chorus_core::time::Timestamp;
+use chorus_vault::has_secret;
 use serde::{Deserialize, Serialize};
 
 /// One account of a file or a variable, unchecked. `Debug` shows its place only: any cell may be a key in
@@ -54,12 +56,34 @@ pub struct CredentialRow {
     /// Base URL instead of the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// End of the key at its provider, as a date such as `2027-01-31`; none if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
     /// Models that the key may call; all of the provider when empty.
     #[serde(default)]
     pub models: Vec<String>,
     /// Limits of the key; the provider's defaults when empty.
     #[serde(default)]
     pub limits: Vec<Limit>,
+}
+
+impl CredentialRow {
+    /// End of the key; none if the row names none.
+    pub(crate) fn expires_at(&self) -> Result<Option<Timestamp>, String> {
+        let text = self.expires.as_deref().filter(|text| !text.is_empty());
+        text.map(end_of_day).transpose()
+    }
+}
+
+/// End of a day such as `2027-01-31`, in UTC.
+pub fn end_of_day(text: &str) -> Result<Timestamp, String> {
+    let wrong = || "`expires` is no date such as 2027-01-31".to_owned();
+    let day: jiff::civil::Date = text.trim().parse().map_err(|_| wrong())?;
+    let next = day.tomorrow().map_err(|_| wrong())?;
+    let end = jiff::tz::TimeZone::UTC
+        .to_timestamp(next.at(0, 0, 0, 0))
+        .map_err(|_| wrong())?;
+    Ok(Timestamp(end.as_millisecond()))
 }
 
 impl std::fmt::Debug for CredentialRow {
@@ -91,6 +115,15 @@ pub struct Written {
 }
 
 impl Row {
+    /// Name of the account for people; empty if the cell is no e-mail address, because it may be a key then.
+    pub(crate) fn shown_name(&self) -> String {
+        if is_email(&self.identity.email) {
+            self.identity.email.clone()
+        } else {
+            String::new()
+        }
+    }
+
     /// Returns the row as [`Written`], the form of `accounts.toml`.
     pub fn written(self) -> Written {
         Written {
@@ -98,4 +131,14 @@ impl Row {
             credential: self.credentials,
         }
     }
+}
+
+/// Returns true if the text has the form of an e-mail address and is no key.
+pub(crate) fn is_email(text: &str) -> bool {
+    let plain = !text.contains(char::is_whitespace) && !text.contains(['/', ':', ',', ';']);
+    plain
+        && !has_secret(text)
+        && text
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
 }

@@ -6,19 +6,30 @@
 //!
 //! Deliberately absent: routes, authentication, validation, and anything that waits.
 
+mod account;
 mod attention;
+mod audit;
 mod command;
 mod deliverable;
 mod delivery;
 mod error;
 mod estimate;
 mod event;
+mod level;
 mod plan;
+mod pool;
 mod project;
 mod submission;
 mod wait;
 
+pub use account::{
+    AccountImport, AccountList, AccountResource, ChangedAccounts, CredentialResource, EnableBody,
+    EntitlementResource, GroupResource, ImportReport, KeyCheckResource, NewAccountBody,
+    NewCredentialBody, PauseBody, ProbeReport, RefusedAccount, RotateBody, RotationResource,
+    UpdatedAccount, expiry,
+};
 pub use attention::{AttentionResource, ChoiceResource, PlanOfferResource};
+pub use audit::{AuditList, AuditResource, UseList, UseResource};
 pub use command::{
     Answers, CommandAccepted, NewBudget, PlanApproval, Rejection, Reopen, TaskChoice,
 };
@@ -27,7 +38,9 @@ pub use delivery::{DeliveryList, DeliveryResource};
 pub use error::{ErrorBody, Problem};
 pub use estimate::{Estimate, RoleModels};
 pub use event::{EndOfEvents, ProgressEvent};
+pub use level::LimitResource;
 pub use plan::{PlanResource, PlanTask, TaskError};
+pub use pool::{Bottleneck, CredentialCounts, PoolList, PoolResource, TaskWhy};
 pub use project::{
     Links, MoneyResource, PhaseCount, Phases, ProjectFacts, ProjectList, ProjectResource,
     QuestionResource, SummaryResource, TaskCounts, VerdictResource, dollars, micro_usd,

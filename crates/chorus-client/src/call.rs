@@ -7,6 +7,9 @@ use serde::Serialize;
 /// Header that makes a repeated request the same request.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Header with the tenant for which the operator acts.
+const TENANT: HeaderName = HeaderName::from_static("chorus-tenant");
+
 /// A request without its server and key. Cheap to clone, because the body is shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -56,11 +59,18 @@ impl Call {
         self
     }
 
-    /// The request to this server.
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self {
+            method: Method::DELETE,
+            ..Self::get(path)
+        }
+    }
+
+    /// The request to this server, with the key or the tenant of its sender.
     pub(crate) fn to_request(
         &self,
         server: &str,
-        key: Option<&str>,
+        (key, tenant): (Option<&str>, Option<&str>),
     ) -> Result<Request<Bytes>, http::Error> {
         let mut request = Request::builder()
             .method(&self.method)
@@ -72,6 +82,9 @@ impl Call {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
+        }
+        if let Some(tenant) = tenant {
+            request = request.header(TENANT, tenant);
         }
         request.body(self.body.clone())
     }

@@ -37,6 +37,8 @@ pub struct Client {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) servers: Servers,
     pub(crate) key: Option<String>,
+    /// Tenant that the operator names; none for the own one.
+    pub(crate) tenant: Option<String>,
     pub(crate) listener: Arc<dyn ConnectionListener>,
     /// Time after which a failing call is given up; none for never.
     pub(crate) retry_for: Option<Millis>,
@@ -67,6 +69,7 @@ impl Client {
             clock,
             servers,
             key,
+            tenant: None,
             listener,
             retry_for: None,
         }
@@ -77,6 +80,16 @@ impl Client {
     pub fn retry_for(&self, length: Millis) -> Self {
         Self {
             retry_for: Some(length),
+            ..self.clone()
+        }
+    }
+
+    /// The same client for the accounts and projects of this tenant. Only the operator's own connection obeys it: over
+    /// HTTP the key names the tenant.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &str) -> Self {
+        Self {
+            tenant: Some(tenant.to_owned()),
             ..self.clone()
         }
     }
@@ -309,22 +322,22 @@ impl Client {
         parse(&path, &self.fetch(&call).await?)
     }
 
-    async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, ClientError> {
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, ClientError> {
         let call = Call::get(path);
         parse(&call.path, &self.fetch(&call).await?)
     }
 
     /// A key that no other request has.
-    fn idempotency_key(&self) -> String {
+    pub(crate) fn idempotency_key(&self) -> String {
         format!("cli-{:032x}", self.clock.random_u128())
     }
 }
 
 /// Body of commands without arguments.
 #[derive(Serialize)]
-struct NoBody {}
+pub(crate) struct NoBody {}
 
-fn parse<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ClientError> {
+pub(crate) fn parse<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(body).map_err(|error| ClientError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),

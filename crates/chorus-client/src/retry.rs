@@ -105,8 +105,9 @@ impl Client {
                 reason,
             })
         };
+        let identity = (self.key.as_deref(), self.tenant.as_deref());
         let request = call
-            .to_request(self.servers.current(), self.key.as_deref())
+            .to_request(self.servers.current(), identity)
             .map_err(|error| unreadable(error.to_string()))?;
         let response = self
             .transport

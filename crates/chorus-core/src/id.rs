@@ -102,6 +102,8 @@ ids! {
     BootId "bot" "a process",
     /// Public id of an API key; the secret is another text.
     KeyId "key" "a key",
+    /// Id of an [entry](crate::port::audit::AuditEntry) of the audit.
+    AuditId "aud" "an entry of the audit",
 }
 
 macro_rules! names {

@@ -8,6 +8,7 @@
 
 pub mod artifacts;
 pub mod attempts;
+pub mod audit;
 pub mod bus;
 pub mod clock;
 pub mod deliveries;
@@ -28,6 +29,7 @@ pub mod workers;
 
 pub use artifacts::ArtifactStore;
 pub use attempts::Attempts;
+pub use audit::Audit;
 pub use bus::Bus;
 pub use clock::Clock;
 pub use deliveries::Deliveries;

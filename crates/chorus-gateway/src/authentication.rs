@@ -10,9 +10,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chorus_core::id::Tenant;
 use chorus_core::port::keys::{KeyStatus, Scope, Scopes};
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Uri, header};
 
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
@@ -50,23 +51,53 @@ async fn caller(state: &AppState, request: &Parts) -> Result<Caller, ApiError> {
             require_loopback_origin(&request.headers, &request.uri)?;
             Caller {
                 tenant: tenant.clone(),
-                scopes: Scopes::all(),
+                scopes: Scopes::of_clients(),
                 key: None,
+                is_operator: false,
             }
         }
+        Auth::Operator(tenant) => Caller {
+            tenant: named_tenant(&request.headers)?.unwrap_or_else(|| tenant.clone()),
+            scopes: Scopes::all(),
+            key: None,
+            is_operator: true,
+        },
         Auth::Keys => caller_of_key(state, &request.headers).await?,
     };
-    require_scope(&caller.scopes, &request.method)?;
+    require_scope(&caller.scopes, &request.method, request.uri.path())?;
     Ok(caller)
 }
 
-/// Reading needs [`Scope::ProjectsRead`], every other method [`Scope::ProjectsWrite`].
-fn require_scope(scopes: &Scopes, method: &Method) -> Result<(), ApiError> {
-    let needed = if matches!(*method, Method::GET | Method::HEAD) {
-        Scope::ProjectsRead
-    } else {
-        Scope::ProjectsWrite
+/// Header with the tenant for which the operator acts.
+const TENANT: HeaderName = HeaderName::from_static("chorus-tenant");
+
+fn named_tenant(headers: &HeaderMap) -> Result<Option<Tenant>, ApiError> {
+    let Some(value) = headers.get(TENANT) else {
+        return Ok(None);
     };
+    let name = value.to_str().ok().filter(|name| !name.is_empty());
+    name.map(|name| Some(Tenant::new(name)))
+        .ok_or_else(|| ApiError::field("chorus-tenant", "it is no name of a tenant"))
+}
+
+/// Scope that a request needs: reading and changing have one each, for projects and for accounts.
+fn needed_scope(method: &Method, path: &str) -> Scope {
+    let is_below = |root: &str| {
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    match is_read {
+        _ if is_below("/v1/audit") => Scope::AccountsWrite,
+        true if is_below("/v1/accounts") || is_below("/v1/pools") => Scope::AccountsRead,
+        false if is_below("/v1/accounts") => Scope::AccountsWrite,
+        true => Scope::ProjectsRead,
+        false => Scope::ProjectsWrite,
+    }
+}
+
+fn require_scope(scopes: &Scopes, method: &Method, path: &str) -> Result<(), ApiError> {
+    let needed = needed_scope(method, path);
     if scopes.allow(needed) {
         return Ok(());
     }
@@ -87,6 +118,7 @@ async fn caller_of_key(state: &AppState, headers: &HeaderMap) -> Result<Caller, 
             tenant: key.tenant,
             scopes: key.scopes,
             key: Some(key.id),
+            is_operator: false,
         }),
         KeyStatus::Revoked => Err(ApiError::new(
             ErrorCode::RevokedKey,
@@ -248,17 +280,30 @@ mod tests {
 
     #[test]
     fn reading_and_writing_need_scopes_of_their_own() {
+        let (projects, accounts) = ("/v1/projects/prj_1", "/v1/accounts/a@example.org/pause");
         let cases = [
-            (Method::GET, Scope::ProjectsRead),
-            (Method::HEAD, Scope::ProjectsRead),
-            (Method::POST, Scope::ProjectsWrite),
-            (Method::DELETE, Scope::ProjectsWrite),
+            (Method::GET, projects, Scope::ProjectsRead),
+            (Method::HEAD, projects, Scope::ProjectsRead),
+            (Method::POST, projects, Scope::ProjectsWrite),
+            (Method::DELETE, projects, Scope::ProjectsWrite),
+            (Method::GET, accounts, Scope::AccountsRead),
+            (Method::POST, accounts, Scope::AccountsWrite),
+            (Method::DELETE, "/v1/accounts/x", Scope::AccountsWrite),
+            (Method::POST, "/v1/accounts", Scope::AccountsWrite),
+            (Method::GET, "/v1/pools", Scope::AccountsRead),
+            (Method::GET, "/v1/audit/uses", Scope::AccountsWrite),
+            (Method::GET, "/v1/auditors", Scope::ProjectsRead),
         ];
-        for (method, needed) in cases {
+        for (method, path, needed) in cases {
             for scope in Scope::ALL {
                 let scopes = [scope].into_iter().collect();
-                let allowed = require_scope(&scopes, &method).is_ok();
-                assert_eq!(allowed, scope == needed, "{method} with {}", scope.as_str());
+                let allowed = require_scope(&scopes, &method, path).is_ok();
+                assert_eq!(
+                    allowed,
+                    scope == needed,
+                    "{method} {path} with {}",
+                    scope.as_str()
+                );
             }
         }
     }

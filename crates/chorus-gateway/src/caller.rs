@@ -12,4 +12,17 @@ pub(crate) struct Caller {
     pub(crate) scopes: Scopes,
     /// Id of the key, for the log; none without keys.
     pub(crate) key: Option<KeyId>,
+    /// True for the operator of this installation.
+    pub(crate) is_operator: bool,
+}
+
+impl Caller {
+    /// Name in the audit.
+    pub(crate) fn name(&self) -> String {
+        match self.key {
+            Some(key) => key.to_string(),
+            None if self.is_operator => "operator".to_owned(),
+            None => "open".to_owned(),
+        }
+    }
 }

@@ -19,6 +19,8 @@ pub(crate) enum ErrorCode {
     ForeignOrigin,
     NoSuchRoute,
     NoSuchProject,
+    NoSuchTask,
+    NoSuchAccount,
     NoSuchFile,
     NoDeliverable,
     MethodNotAllowed,
@@ -26,6 +28,8 @@ pub(crate) enum ErrorCode {
     WrongState,
     PlanChanged,
     IdempotencyKeyReused,
+    KeyRefused,
+    DuplicateKey,
     TooLarge,
     UnsupportedMediaType,
     Busy,
@@ -52,7 +56,7 @@ pub(crate) struct ErrorRow {
 }
 
 /// Every code, in the order of [`ErrorCode`].
-pub(crate) const TABLE: [ErrorRow; 25] = [
+pub(crate) const TABLE: [ErrorRow; 29] = [
     row(
         ErrorCode::MalformedRequest,
         "malformed_request",
@@ -114,6 +118,18 @@ pub(crate) const TABLE: [ErrorRow; 25] = [
         "there is no such project",
     ),
     row(
+        ErrorCode::NoSuchTask,
+        "no_such_task",
+        StatusCode::NOT_FOUND,
+        "the project has no such task",
+    ),
+    row(
+        ErrorCode::NoSuchAccount,
+        "no_such_account",
+        StatusCode::NOT_FOUND,
+        "there is no such account",
+    ),
+    row(
         ErrorCode::NoSuchFile,
         "no_such_file",
         StatusCode::NOT_FOUND,
@@ -154,6 +170,18 @@ pub(crate) const TABLE: [ErrorRow; 25] = [
         "idempotency_key_reused",
         StatusCode::CONFLICT,
         "this Idempotency-Key was used with another body; choose a new key for new work",
+    ),
+    row(
+        ErrorCode::KeyRefused,
+        "key_refused",
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "the new key cannot be used; the old one serves as before",
+    ),
+    row(
+        ErrorCode::DuplicateKey,
+        "duplicate_key",
+        StatusCode::CONFLICT,
+        "an account has this key already",
     ),
     row(
         ErrorCode::TooLarge,

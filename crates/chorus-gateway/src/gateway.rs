@@ -53,13 +53,13 @@ impl Gateway {
 
     /// Router for callers inside this process, and the task that wakes its event streams, which must run meanwhile.
     ///
-    /// Each request acts as `tenant` with all scopes and needs no key. Only the owner of the router can send one, so
-    /// the router must never serve a socket.
+    /// Each request acts as the operator: for `tenant`, or the one that it names, with all scopes and without a key.
+    /// The router may serve the caller's own process and a socket that only the owner of the data folder can open.
     pub fn in_process(
         mut self,
         tenant: Tenant,
     ) -> (Router, impl Future<Output = ()> + Send + 'static) {
-        self.settings.auth = Auth::Open(tenant);
+        self.settings.auth = Auth::Operator(tenant);
         let (close, closed) = watch::channel(false);
         let state = Arc::new(AppState::new(self.ports, self.settings, closed));
         let tail = Arc::clone(&state.hub)
@@ -82,7 +82,12 @@ impl Gateway {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
         let address = listener.local_addr()?;
-        if matches!(self.settings.auth, Auth::Open(_)) && !address.ip().is_loopback() {
+        let is_open = match &self.settings.auth {
+            Auth::Keys => false,
+            Auth::Open(_) => !address.ip().is_loopback(),
+            Auth::Operator(_) => true,
+        };
+        if is_open {
             return Err(ServeError::OpenListener(address));
         }
         let (close, closed) = watch::channel(false);

@@ -8,8 +8,10 @@
 //! Deliberately absent: decisions about a project (the orchestrator's), calls of models, adapters,
 //! and any clock or randomness other than the `Clock` port's.
 
+mod accounts;
 mod api_error;
 mod app_state;
+mod audit;
 mod authentication;
 mod caller;
 mod error_code;
@@ -19,7 +21,9 @@ mod event_stream;
 mod gateway;
 mod idempotency;
 mod json_body;
+mod levels;
 mod openapi;
+mod pools;
 mod project_request;
 mod projects;
 mod query;

@@ -9,6 +9,7 @@ mod format;
 mod list;
 mod plan;
 mod report;
+mod why;
 
 use std::collections::BTreeSet;
 
@@ -32,6 +33,7 @@ pub(crate) use deliveries::deliveries;
 pub(crate) use list::list;
 pub(crate) use plan::plan;
 pub(crate) use report::report;
+pub(crate) use why::why;
 
 /// Maximum number of open calls, and of waiting tasks, of one project that are counted.
 const MAX_OPEN: u32 = 10_000;

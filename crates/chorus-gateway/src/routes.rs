@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use serde_json::Value;
 
+use crate::accounts;
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
+use crate::audit;
 use crate::authentication::authenticate;
 use crate::error_code::ErrorCode;
 use crate::event_stream::events;
 use crate::openapi;
+use crate::pools;
 use crate::projects::{self, command};
 use crate::request_layer::request_layer;
 use crate::submission::submit;
@@ -35,6 +38,7 @@ pub(crate) fn authenticated() -> Vec<Route> {
         ("get", "/v1/projects/{id}/deliverable", get(projects::deliverable)),
         ("get", "/v1/projects/{id}/deliverable/{*path}", get(projects::file)),
         ("get", "/v1/projects/{id}/report", get(projects::report)),
+        ("get", "/v1/projects/{id}/tasks/{task}/why", get(projects::why)),
         ("post", "/v1/projects/{id}/answers", command::route(command::read_answers)),
         ("post", "/v1/projects/{id}/approve", command::route(command::read_approve)),
         ("post", "/v1/projects/{id}/reject", command::route(command::read_reject)),
@@ -45,6 +49,19 @@ pub(crate) fn authenticated() -> Vec<Route> {
         ("post", "/v1/projects/{id}/retry", command::route(command::read_retry)),
         ("post", "/v1/projects/{id}/skip", command::route(command::read_skip)),
         ("post", "/v1/projects/{id}/reopen", command::route(command::read_reopen)),
+        ("get", "/v1/accounts", get(accounts::list)),
+        ("post", "/v1/accounts", post(accounts::import)),
+        ("post", "/v1/accounts/pause", post(accounts::pause_owner)),
+        ("post", "/v1/accounts/enable", post(accounts::enable_owner)),
+        ("get", "/v1/accounts/{account}", get(accounts::show)),
+        ("delete", "/v1/accounts/{account}", delete(accounts::remove)),
+        ("post", "/v1/accounts/{account}/probe", post(accounts::probe)),
+        ("post", "/v1/accounts/{account}/pause", post(accounts::pause)),
+        ("post", "/v1/accounts/{account}/enable", post(accounts::enable)),
+        ("post", "/v1/accounts/{account}/rotate", post(accounts::rotate)),
+        ("get", "/v1/pools", get(pools::list)),
+        ("get", "/v1/audit", get(audit::acts)),
+        ("get", "/v1/audit/uses", get(audit::uses)),
     ]
 }
 

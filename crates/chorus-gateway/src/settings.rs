@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chorus_accounts::AccountOperator;
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{ModelSlug, Tenant};
 use chorus_core::intake::Limits;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub uploads: usize,
     /// True if the providers of all projects are simulated, which reports mention.
     pub is_simulated: bool,
+    /// Acts on accounts; none for a gateway without routes that change accounts.
+    pub operator: Option<Arc<AccountOperator>>,
     /// Limits as providers have shown them, for reports; by default none, because a shared ledger is seen by all tenants.
     pub limits_in_force: LimitSource,
 }
@@ -76,9 +79,14 @@ impl fmt::Debug for LimitSource {
 pub enum Auth {
     /// Every request needs an API key, which decides tenant and scopes.
     Keys,
-    /// Every program of this machine is this tenant. Refused for listeners on other addresses than
-    /// loopback.
+    /// Every program of this machine is this tenant, without [`Scope::AccountsWrite`]. Refused for listeners on
+    /// other addresses than loopback.
+    ///
+    /// [`Scope::AccountsWrite`]: chorus_core::port::keys::Scope::AccountsWrite
     Open(Tenant),
+    /// Every caller is the operator, with all scopes: of this tenant, or the one that the header `chorus-tenant`
+    /// names. For callers who may write the data folder; never for a listener on an address.
+    Operator(Tenant),
 }
 
 /// Sizes of submissions, in bytes unless the field says otherwise.
@@ -110,6 +118,7 @@ impl Settings {
             streams: 4096,
             uploads: 8,
             is_simulated: false,
+            operator: None,
             limits_in_force: LimitSource::default(),
         }
     }

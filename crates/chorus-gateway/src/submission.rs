@@ -11,9 +11,10 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Attachment, Brief, Options};
-use chorus_core::id::{EventId, ProjectId, Seq, Version};
+use chorus_core::id::{AuditId, EventId, ProjectId, Seq, Version};
 use chorus_core::intake::{AcceptedAttachment, title};
 use chorus_core::money::{MicroUsd, ProjectMoney};
+use chorus_core::port::audit::{AuditAction, AuditEntry};
 use chorus_core::port::projects::{Loaded, NewProject, Submitted};
 use chorus_core::project::{ClientCommand, Head, NewHead, Project};
 use chorus_core::record;
@@ -43,6 +44,7 @@ pub(crate) async fn submit(
     let budget = budget(&state, &submission.options)?;
     let new = store(&state, &caller, submission, (key, budget)).await?;
     drop(permit);
+    write_submission(&state, &caller, new.id).await?;
     match state.ports.projects.submit(new.clone()).await? {
         Submitted::Accepted(id) if id == new.id => {
             state.publish(new.record.clone());
@@ -66,6 +68,27 @@ pub(crate) async fn submit(
                 .of_project(other))
         }
     }
+}
+
+/// Adds the author of a submission to the audit, before the project is there: no project is without one.
+async fn write_submission(
+    state: &AppState,
+    caller: &Caller,
+    project: ProjectId,
+) -> Result<(), ApiError> {
+    let clock = &state.ports.clock;
+    let entry = AuditEntry {
+        id: AuditId::new(clock.random_u128()),
+        tenant: caller.tenant.clone(),
+        at: clock.now(),
+        caller: caller.name(),
+        action: AuditAction::Submit,
+        account: None,
+        account_name: String::new(),
+        project: Some(project),
+        detail: String::new(),
+    };
+    Ok(state.ports.audit.append(entry).await?)
 }
 
 /// The resource of a project that was committed just now.

@@ -1,5 +1,6 @@
 //! Tests of the router as a whole: requests against a store in memory, without sockets, on paused time.
 
+mod accounts;
 mod auth;
 mod commands;
 mod deliverables;

@@ -282,7 +282,9 @@ impl Admission {
                             .rest_until(endpoint.account, &endpoint.provider, *until);
                     }
                 }
-                CredentialState::Refused { .. } => {}
+                CredentialState::Refused { .. }
+                | CredentialState::Paused { .. }
+                | CredentialState::Draining { .. } => {}
             }
             self.states.insert(endpoint.credential, state);
         }

@@ -135,7 +135,10 @@ impl EndpointIndex {
             .into_iter()
             .filter_map(|endpoint| match endpoint.state {
                 CredentialState::Parked { until, .. } => Some(until),
-                CredentialState::Active | CredentialState::Refused { .. } => None,
+                CredentialState::Active
+                | CredentialState::Refused { .. }
+                | CredentialState::Paused { .. }
+                | CredentialState::Draining { .. } => None,
             });
         until.min()
     }
@@ -165,7 +168,10 @@ impl EndpointIndex {
             .flatten()
             .filter_map(|endpoint| match endpoint.state {
                 CredentialState::Parked { until, .. } => Some(until).filter(|until| *until > now),
-                CredentialState::Active | CredentialState::Refused { .. } => None,
+                CredentialState::Active
+                | CredentialState::Refused { .. }
+                | CredentialState::Paused { .. }
+                | CredentialState::Draining { .. } => None,
             });
         until.min()
     }
@@ -216,11 +222,7 @@ impl EndpointIndex {
 impl Endpoint {
     /// Returns true if calls may be made with the credential at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        match &self.state {
-            CredentialState::Active => true,
-            CredentialState::Parked { until, .. } => *until <= now,
-            CredentialState::Refused { .. } => false,
-        }
+        self.state.is_callable(now)
     }
 
     /// Windows by which the credential is parked after a call of this model.
@@ -244,7 +246,9 @@ impl Endpoint {
             (
                 CredentialState::Active
                 | CredentialState::Parked { .. }
-                | CredentialState::Refused { .. },
+                | CredentialState::Refused { .. }
+                | CredentialState::Paused { .. }
+                | CredentialState::Draining { .. },
                 _,
             ) => None,
         }

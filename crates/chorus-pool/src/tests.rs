@@ -70,6 +70,7 @@ pub(crate) fn account(number: u128, owner: &str, provider: &str, limits: Vec<Lim
             }],
             state: CredentialState::Active,
             mark: None,
+            expires_at: None,
         }],
     }
 }

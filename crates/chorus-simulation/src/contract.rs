@@ -15,6 +15,7 @@ pub mod history;
 pub mod limits;
 
 mod artifacts;
+mod audit;
 mod claims;
 mod commits;
 mod deliveries;
@@ -71,6 +72,7 @@ pub fn suites() -> Vec<(&'static str, Vec<Case>)> {
         ("outbox", outbox::cases()),
         ("leaders", leaders::cases()),
         ("directory", directory::cases()),
+        ("audit", audit::cases()),
         ("keys", keys::cases()),
         ("artifacts", artifacts::cases()),
     ]

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod attempts;
+mod audit;
 mod commit;
 mod deliveries;
 mod directory;
@@ -23,8 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::AttemptWait;
-use chorus_core::id::AttemptId;
+use chorus_core::id::{AttemptId, AuditId};
 use chorus_core::port::Clock;
+use chorus_core::port::audit::AuditEntry;
 use chorus_core::time::Timestamp;
 
 use crate::rows::Rows;
@@ -44,6 +46,7 @@ struct State {
     rows: Rows,
     accounts: Accounts,
     keys: StoredKeys,
+    audit: BTreeMap<AuditId, AuditEntry>,
     waits: BTreeMap<AttemptId, AttemptWait>,
     workers: Announcements,
     artifacts: BTreeMap<ArtifactHash, Bytes>,

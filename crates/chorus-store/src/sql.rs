@@ -10,6 +10,7 @@
 mod artifacts;
 mod attempt_rows;
 mod attempts;
+mod audit;
 mod cells;
 mod claim;
 mod commit;

@@ -40,6 +40,28 @@ impl HttpTransport {
             .map_err(|error| SetUpError(error.into()))?;
         Ok(Self { client })
     }
+
+    /// Creates a client that sends every request to this Unix socket, whatever its address names.
+    #[cfg(unix)]
+    pub fn over_socket(path: &std::path::Path) -> Result<Self, SetUpError> {
+        let client = reqwest::Client::builder()
+            .unix_socket(path)
+            .tls_backend_preconfigured(tls_config().map_err(|error| SetUpError(error.into()))?)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(2))
+            .build()
+            .map_err(|error| SetUpError(error.into()))?;
+        Ok(Self { client })
+    }
+
+    /// Fails: this system has no Unix sockets.
+    #[cfg(not(unix))]
+    pub fn over_socket(_: &std::path::Path) -> Result<Self, SetUpError> {
+        Err(SetUpError(
+            std::io::Error::from(std::io::ErrorKind::Unsupported).into(),
+        ))
+    }
 }
 
 fn tls_config() -> Result<ClientConfig, rustls::Error> {

@@ -15,7 +15,7 @@ use chorus_core::port::directory::SealedSecret;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::fingerprint::hex;
+use crate::fingerprint::{hex, keyed};
 use crate::secret::Secret;
 
 const PREFIX: &str = "chorus-key-1:";
@@ -177,6 +177,11 @@ impl EnvelopeKey {
         String::from_utf8(opened)
             .map(Secret::new)
             .map_err(|_| OpenError::Tampered)
+    }
+
+    /// Fingerprint of a secret: a hash that only holders of this key can compute.
+    pub fn fingerprint(&self, provider: &ProviderId, secret: &Secret) -> String {
+        keyed(&self.key, provider, secret)
     }
 
     fn new(key: Zeroizing<[u8; 32]>) -> Self {

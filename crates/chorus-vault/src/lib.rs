@@ -1,7 +1,7 @@
 //! Credentials beside the calls: sealing, opening, and where an opened secret may go.
 //!
 //! [`EnvelopeKey`] seals and opens one [`Secret`], [`DirectorySecrets`] opens those of the directory for calls,
-//! [`fingerprint()`] finds duplicates, [`refuse_consumer_token`] keeps out what is no official API key, and
+//! [`EnvelopeKey::fingerprint`] finds duplicates, [`refuse_consumer_token`] keeps out what is no official API key, and
 //! [`address`] bounds the servers that a credential may name. [`KeyChecker`] is implemented by `chorus-upstream`,
 //! which speaks to providers. [`redacted`] takes secrets out of texts that people see. Deliberately absent: HTTP, choice of credentials, storage.
 
@@ -17,7 +17,7 @@ mod secrets;
 pub use check::{KeyCheck, KeyChecker, Liveness};
 pub use consumer::{Refusal, refuse_consumer_token};
 pub use envelope::{EnvelopeKey, KeyError, OpenError};
-pub use fingerprint::fingerprint;
+pub use fingerprint::earlier_fingerprint;
 pub use redaction::{has_secret, redacted};
 pub use secret::Secret;
 pub use secrets::{DirectorySecrets, Opened, Secrets, SecretsError};

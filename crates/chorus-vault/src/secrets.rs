@@ -107,9 +107,9 @@ impl Secrets for DirectorySecrets {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use chorus_core::id::{AccountId, Tenant};
+    use chorus_core::id::Tenant;
     use chorus_core::port::directory::{
-        Account, CredentialState, Imported, Mark, NewAccount, SealedSecret,
+        Account, CredentialState, Imported, Mark, NewAccount, Removal, SealedSecret,
     };
     use futures_util::FutureExt as _;
 
@@ -143,6 +143,7 @@ mod tests {
                 provider: "sim-openai".into(),
                 base_url,
                 secret: self.sealed.clone(),
+                fingerprint: String::new(),
             };
             Ok((credential == CREDENTIAL).then_some(stored))
         }
@@ -168,7 +169,7 @@ mod tests {
             Err(StoreError::broken("read only"))
         }
 
-        async fn remove(&self, _: &Tenant, _: AccountId) -> Result<bool, StoreError> {
+        async fn remove(&self, _: &Tenant, _: Removal) -> Result<bool, StoreError> {
             Err(StoreError::broken("read only"))
         }
     }

@@ -15,14 +15,13 @@ mod sizes;
 
 use std::sync::Arc;
 
-use chorus_accounts::Importer;
+use chorus_accounts::{AccountOperator, Importer};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::Tenant;
-use chorus_core::port::directory::{Credential, StoredSecret};
 use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 use chorus_upstream::Http;
-use chorus_vault::{EnvelopeKey, KeyChecker, Secret};
+use chorus_vault::{EnvelopeKey, KeyChecker};
 
 use crate::config::Config;
 
@@ -66,20 +65,23 @@ impl App {
         }
     }
 
+    /// Acts of operators on accounts.
+    pub(crate) fn operator(&self) -> AccountOperator {
+        AccountOperator {
+            directory: Arc::clone(&self.ports.directory),
+            audit: Arc::clone(&self.ports.audit),
+            bus: Arc::clone(&self.ports.bus),
+            clock: Arc::clone(&self.clock),
+            catalog: Arc::clone(&self.catalog),
+            key: self.key.clone(),
+            addresses: self.config.addresses(),
+            checker: self.checker(),
+        }
+    }
+
     /// Checker of keys at their providers.
     pub(crate) fn checker(&self) -> Arc<dyn KeyChecker> {
         Arc::new(self.http.clone())
-    }
-
-    /// Opens the secret of a credential.
-    pub(crate) fn open(
-        &self,
-        stored: &StoredSecret,
-        credential: &Credential,
-    ) -> anyhow::Result<Secret> {
-        Ok(self
-            .key
-            .open(&stored.secret, credential.id, &credential.provider)?)
     }
 
     /// Returns true if this process may run services: it holds the data folder, or needs none.

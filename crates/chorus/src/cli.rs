@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and their help.
 
+mod operator;
 mod value;
 
 use std::path::PathBuf;
@@ -10,6 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{Dollars, LOCAL_TENANT};
 use value::pool;
 
+pub(crate) use operator::{
+    AccountArgs, AccountCommand, AddArgs, AuditArgs, PoolArgs, PoolCommand, RotateArgs,
+    SelectedAccounts, WhyArgs,
+};
 pub(crate) use value::{GrantedScope, Lifetime};
 
 /// One endpoint in front of many LLM accounts, and an orchestrator of large projects.
@@ -43,8 +48,13 @@ pub(crate) enum Command {
     /// Look at projects, answer, approve, pause or cancel them.
     Project(ProjectArgs),
     /// Accounts and their credentials.
-    #[command(subcommand)]
-    Account(AccountCommand),
+    Account(AccountArgs),
+    /// State of the pools: accounts, slots, queue, limits.
+    Pool(PoolArgs),
+    /// Say why a task is not done yet, and what it could run on.
+    Why(WhyArgs),
+    /// Acts of operators on accounts, and uses of accounts by projects.
+    Audit(AuditArgs),
     /// Models that accounts can serve.
     #[command(subcommand)]
     Model(ModelCommand),
@@ -227,7 +237,8 @@ pub(crate) enum KeyCommand {
         /// Time until the key expires: 45m, 12h, 30d. By default it is valid until it is revoked.
         #[arg(long, value_name = "TIME")]
         expires: Option<Lifetime>,
-        /// Scope of the key: projects:read, projects:write, accounts:read; may be given several times. All, when absent.
+        /// Scope of the key: projects:read, projects:write, accounts:read, accounts:write; may be given several times. All but
+        /// accounts:write when absent.
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<GrantedScope>,
     },
@@ -345,48 +356,6 @@ pub(crate) enum ProjectCommand {
         #[arg(long)]
         assume_rest: bool,
     },
-}
-
-/// `chorus account …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Import accounts from accounts.toml or accounts.csv. Good rows are kept, refused ones are named.
-    Import {
-        /// The file.
-        file: PathBuf,
-        /// Tenant of the projects that may use the accounts.
-        #[arg(long, default_value = LOCAL_TENANT)]
-        tenant: String,
-        /// Do not ask the providers whether the credentials are alive.
-        #[arg(long)]
-        no_check: bool,
-    },
-    /// All accounts of a tenant with their states, without their secrets.
-    List {
-        /// The tenant.
-        #[arg(long, default_value = LOCAL_TENANT)]
-        tenant: String,
-    },
-    /// One account: state, why it is parked and until when, models and limits.
-    Show(NamedAccount),
-    /// Use an account again that was paused, parked or refused.
-    Enable(NamedAccount),
-    /// Give an account no new calls until it is enabled.
-    Pause(NamedAccount),
-    /// Ask the providers whether the keys of an account are alive, and use it again if they are.
-    Probe(NamedAccount),
-    /// Remove an account with its credentials.
-    Remove(NamedAccount),
-}
-
-/// An account of a tenant.
-#[derive(Debug, Args)]
-pub(crate) struct NamedAccount {
-    /// E-mail address of the account.
-    pub(crate) email: String,
-    /// Tenant of the account.
-    #[arg(long, default_value = LOCAL_TENANT)]
-    pub(crate) tenant: String,
 }
 
 /// `chorus model …`

@@ -1,16 +1,19 @@
 //! Commands of the command line, one file each.
 
 mod account;
+mod audit;
 mod demo;
 mod dlq;
 mod envelope_key;
 mod key;
 mod migrate;
 mod model;
+mod pool;
 mod process;
 mod project;
 mod run;
 mod sim;
+mod why;
 
 use chorus_core::id::Tenant;
 
@@ -47,7 +50,10 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Model(command) => Ok(model::run(&config, &command)),
         Command::Key(command) => key::run(&config, command).await,
         Command::Project(args) => project::run(config, args).await,
-        Command::Account(command) => account::run(config, command).await,
+        Command::Account(args) => Box::pin(account::run(config, args)).await,
+        Command::Pool(args) => Box::pin(pool::run(config, args)).await,
+        Command::Why(args) => Box::pin(why::run(config, args)).await,
+        Command::Audit(args) => Box::pin(audit::run(config, args)).await,
     }
 }
 
@@ -63,15 +69,14 @@ async fn build(config: Config) -> anyhow::Result<App> {
     .await
 }
 
-/// [`App`] of this configuration, also while another process holds the data folder: for commands that read rows, and
-/// write what the holder then carries out.
-async fn build_beside(config: Config) -> anyhow::Result<App> {
-    let options = BuildOptions {
+/// Options of a command that also works while another process holds the data folder: it reads rows, and writes what the
+/// holder then carries out.
+fn beside_options() -> anyhow::Result<BuildOptions> {
+    Ok(BuildOptions {
         crash: crash()?,
         beside_holder: true,
         ..BuildOptions::default()
-    };
-    App::build(config, options).await
+    })
 }
 
 /// [`Crash`] at which this process kills itself, for tests; from `CHORUS_CRASH`.

@@ -1,11 +1,15 @@
 //! Connections of this program to a gateway: over HTTP to a server, or to the gateway inside this process.
 //!
-//! Both give a [`Client`] of the same API, so that commands have one implementation. [`LocalServer`] is the app of
+//! [`Operated`] finds the process that holds the data folder by its [control socket](ControlSocket).
+//!
+//! All give a [`Client`] of the same API, so that commands have one implementation. [`LocalServer`] is the app of
 //! this process with its services; nothing of it listens on a socket.
 
+mod control;
 mod http;
 mod in_process;
 mod local;
+mod operated;
 
 use std::sync::Arc;
 
@@ -16,7 +20,9 @@ use crate::clock::SystemClock;
 use crate::config::{Environment, ProcessEnvironment};
 use crate::failure::{ErrorCode, Failure};
 
+pub(crate) use control::ControlSocket;
 pub(crate) use local::LocalServer;
+pub(crate) use operated::{LIMIT, Operated};
 
 /// Client of the servers that the command line names; none if it names none.
 pub(crate) fn remote(args: &ServerArgs) -> anyhow::Result<Option<Client>> {

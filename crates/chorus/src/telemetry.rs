@@ -111,6 +111,10 @@ impl Telemetry {
                 inner: ports.directory,
                 statements: statements(),
             }),
+            audit: Arc::new(Timed {
+                inner: ports.audit,
+                statements: statements(),
+            }),
             keys: Arc::new(Timed {
                 inner: ports.keys,
                 statements: statements(),

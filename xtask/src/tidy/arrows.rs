@@ -34,7 +34,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("chorus-report", &["chorus-core"]),
     (
         "chorus-gateway",
-        &["chorus-api", "chorus-core", "chorus-pool", "chorus-report"],
+        &[
+            "chorus-accounts",
+            "chorus-api",
+            "chorus-core",
+            "chorus-pool",
+            "chorus-report",
+            "chorus-vault",
+        ],
     ),
     ("chorus-provider-sim", &[]),
     ("chorus-virtual-time", &["chorus-core"]),

@@ -19,10 +19,11 @@ struct Line {
     attested_by: Option<String>,
     organization: Option<String>,
     base_url: Option<String>,
+    expires: Option<String>,
 }
 
 /// Columns of `accounts.csv`; the first three must be there.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "email",
     "provider",
     "key",
@@ -31,6 +32,7 @@ const COLUMNS: [&str; 8] = [
     "attested_by",
     "organization",
     "base_url",
+    "expires",
 ];
 
 /// Characters between cells that are tried.
@@ -157,6 +159,7 @@ fn csv_row(place: &str, line: Result<Line, csv::Error>) -> Result<Row, BrokenRow
             key: line.key,
             organization: given(line.organization),
             base_url: given(line.base_url),
+            expires: given(line.expires),
             models: Vec::new(),
             limits: Vec::new(),
         }],

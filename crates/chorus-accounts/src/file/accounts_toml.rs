@@ -84,7 +84,7 @@ fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
 }
 
 /// Keys of `accounts.toml` that messages may name.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "email",
     "owner",
     "entitlement",
@@ -94,6 +94,7 @@ const KEYS: [&str; 19] = [
     "key",
     "organization",
     "base_url",
+    "expires",
     "models",
     "limits",
     "dimension",

@@ -3,8 +3,8 @@
 use chorus_core::catalog::Provider;
 use chorus_core::id::CredentialId;
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, Credential, CredentialState};
-use chorus_vault::Secret;
+use chorus_core::port::directory::{Account, Credential, CredentialState, StoredSecret};
+use chorus_vault::{Secret, earlier_fingerprint};
 
 use super::{Checked, CheckedAccount, Importer};
 
@@ -63,24 +63,26 @@ impl Importer {
         })
     }
 
-    /// Stored credential of the provider with this secret. One that cannot be opened is another one.
+    /// Stored credential of the provider with this secret, by its fingerprint: nothing is opened.
     async fn find<'a>(
         &self,
         provider: &Provider,
         secret: &Secret,
         stored: &'a Account,
     ) -> Result<Option<&'a Credential>, StoreError> {
+        let forms = [
+            self.key.fingerprint(&provider.id, secret),
+            earlier_fingerprint(&provider.id, secret),
+        ];
         for credential in &stored.credentials {
             if credential.provider != provider.id {
                 continue;
             }
-            let Some(sealed) = self.directory.secret(credential.id).await? else {
-                continue;
-            };
-            let opened = self
-                .key
-                .open(&sealed.secret, credential.id, &credential.provider);
-            if opened.is_ok_and(|opened| opened.expose() == secret.expose()) {
+            let sealed = self.directory.secret(credential.id).await?;
+            let is_own_key = |sealed: &StoredSecret| sealed.secret.key_id == self.key.id();
+            if sealed
+                .is_some_and(|sealed| is_own_key(&sealed) && forms.contains(&sealed.fingerprint))
+            {
                 return Ok(Some(credential));
             }
         }
@@ -134,8 +136,14 @@ fn credential_changes(row: &CheckedAccount, checked: &Checked, stored: &Credenti
     if stored.groups != checked.groups {
         changes.push(format!("{provider}: models or limits"));
     }
+    if stored.expires_at != checked.expires_at {
+        changes.push(format!("{provider}: end of the key"));
+    }
     let was = match &stored.state {
-        CredentialState::Active => return changes,
+        // Only a person ends a hold; an import of the same key does not.
+        CredentialState::Active
+        | CredentialState::Paused { .. }
+        | CredentialState::Draining { .. } => return changes,
         CredentialState::Refused { reason } => format!("refused: {reason}"),
         CredentialState::Parked { reason, .. } => format!("parked: {reason}"),
     };

@@ -1,5 +1,9 @@
 //! Accounts and their credentials. Secrets are sealed before they get here and opened after they
 //! leave.
+//!
+//! [`CredentialState`] says which calls may be made, [`Mark`] on what evidence.
+
+mod state;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,6 +12,8 @@ use super::StoreError;
 use crate::id::{AccountId, CredentialId, ModelSlug, ProviderId, Tenant};
 use crate::limit::QuotaGroup;
 use crate::time::Timestamp;
+
+pub use state::{CredentialState, Mark, MarkSource};
 
 /// Store of accounts, of their credentials and of the state of each credential.
 #[async_trait]
@@ -31,7 +37,8 @@ pub trait Directory: Send + Sync {
         state: CredentialState,
     ) -> Result<(), StoreError>;
 
-    /// Changes the state of a credential by evidence; false when there is newer evidence, which stays.
+    /// Changes the state of a credential by evidence; false when there is newer evidence, or when a person
+    /// [holds](CredentialState::is_held) the credential: that stays.
     async fn mark_state(
         &self,
         credential: CredentialId,
@@ -40,16 +47,26 @@ pub trait Directory: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Changes a stored account, named by its id: owner, entitlement and spill are replaced, credentials with a
-    /// stored id too, and become active; others are added, and `removed` ones are deleted. Returns
-    /// [`Imported::Duplicate`] and changes nothing when another account has one of the secrets.
+    /// stored id too, and become active unless a person [holds](CredentialState::is_held) them; others are added,
+    /// and `removed` ones are deleted. Returns [`Imported::Duplicate`] and changes nothing when another account
+    /// has one of the secrets.
     async fn update(
         &self,
         account: NewAccount,
         removed: Vec<CredentialId>,
     ) -> Result<Imported, StoreError>;
 
-    /// Removes an account with its credentials; false when there is none.
-    async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError>;
+    /// Removes what is named; false when it is not there, or may not be removed yet.
+    async fn remove(&self, tenant: &Tenant, what: Removal) -> Result<bool, StoreError>;
+}
+
+/// Part of the directory that is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// An account with its credentials.
+    Account(AccountId),
+    /// A [draining](CredentialState::Draining) credential without an open delivery.
+    Drained(CredentialId),
 }
 
 /// A secret, sealed with the envelope key. Its debug form shows the key's id only.
@@ -76,6 +93,8 @@ pub struct StoredSecret {
     pub base_url: Option<String>,
     /// Secret, still sealed.
     pub secret: SealedSecret,
+    /// Fingerprint under which it was stored.
+    pub fingerprint: String,
 }
 
 /// An account with its credentials, ready to be stored.
@@ -120,8 +139,12 @@ pub struct NewCredential {
     pub base_url: Option<String>,
     /// Secret, already sealed.
     pub secret: SealedSecret,
-    /// SHA-256 of provider and secret: detects a duplicate without opening anything.
+    /// Keyed hash of provider and secret: detects a duplicate without opening anything.
     pub fingerprint: String,
+    /// Fingerprints of the same secret in the forms of earlier releases.
+    pub earlier_fingerprints: Vec<String>,
+    /// End of the key at its provider, as the operator gave it; none if it is not known.
+    pub expires_at: Option<Timestamp>,
     /// Quota groups of the credential; each applies to the models it names, or to all.
     pub groups: Vec<GroupOf>,
 }
@@ -176,72 +199,10 @@ pub struct Credential {
     pub base_url: Option<String>,
     /// Quota groups of the credential.
     pub groups: Vec<GroupOf>,
+    /// End of the key at its provider, as the operator gave it. Calls go on after it: the provider decides.
+    pub expires_at: Option<Timestamp>,
     /// State that [`Directory::set_state`] or [`Directory::mark_state`] set last.
     pub state: CredentialState,
     /// Evidence of the state; none when it is that of the import, or an earlier release set it.
     pub mark: Option<Mark>,
-}
-
-/// Evidence of a credential's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// Time of the evidence: for a call, the time at which its request was sent.
-    pub at: Timestamp,
-    /// Source of the evidence.
-    pub source: MarkSource,
-}
-
-/// Source of the evidence of a credential's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MarkSource {
-    /// Reply or refusal of a call.
-    Call,
-    /// Check of the key.
-    Check,
-    /// Act of a person.
-    Person,
-}
-
-impl Mark {
-    /// Evidence of a call that was sent at `at`.
-    pub const fn of_call(at: Timestamp) -> Self {
-        Self {
-            at,
-            source: MarkSource::Call,
-        }
-    }
-
-    /// Evidence of a person who acted at `at`.
-    pub const fn of_person(at: Timestamp) -> Self {
-        Self {
-            at,
-            source: MarkSource::Person,
-        }
-    }
-
-    /// Returns true if this evidence replaces `stored`.
-    pub fn replaces(&self, stored: Option<&Self>) -> bool {
-        stored.is_none_or(|stored| stored.at <= self.at)
-    }
-}
-
-/// State of a credential: the calls that may be made with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum CredentialState {
-    /// Calls may be made.
-    Active,
-    /// The provider refused the credential: no calls until a person acts.
-    Refused {
-        /// Message of the provider.
-        reason: String,
-    },
-    /// No calls until a time: a day's quota or a month's spend is used up.
-    Parked {
-        /// End of the pause.
-        until: Timestamp,
-        /// Message of the provider.
-        reason: String,
-    },
 }

@@ -122,11 +122,18 @@ pub enum Scope {
     ProjectsWrite,
     /// Read the names of the accounts on which work ran.
     AccountsRead,
+    /// Import, check, pause, rotate and remove accounts, and read the audit.
+    AccountsWrite,
 }
 
 impl Scope {
     /// All scopes of this release, in order.
-    pub const ALL: [Self; 3] = [Self::ProjectsRead, Self::ProjectsWrite, Self::AccountsRead];
+    pub const ALL: [Self; 4] = [
+        Self::ProjectsRead,
+        Self::ProjectsWrite,
+        Self::AccountsRead,
+        Self::AccountsWrite,
+    ];
 
     /// Returns the text of the scope, as stored and as clients write it.
     pub const fn as_str(self) -> &'static str {
@@ -134,6 +141,7 @@ impl Scope {
             Self::ProjectsRead => "projects:read",
             Self::ProjectsWrite => "projects:write",
             Self::AccountsRead => "accounts:read",
+            Self::AccountsWrite => "accounts:write",
         }
     }
 }
@@ -146,6 +154,13 @@ impl Scopes {
     /// Every scope that this release knows.
     pub fn all() -> Self {
         Self(Scope::ALL.into())
+    }
+
+    /// Every scope that a key gets unless its scopes are named: all but [`Scope::AccountsWrite`].
+    pub fn of_clients() -> Self {
+        let mut scopes = Self::all();
+        scopes.0.remove(&Scope::AccountsWrite);
+        scopes
     }
 
     /// Parses texts separated by white space; a text of a later release is ignored.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ArtifactStore, Attempts, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState, Outbox,
-    Projects, Upstream, Waits, Workers,
+    ArtifactStore, Attempts, Audit, Bus, Clock, Deliveries, Directory, Keys, Leaders, LimitState,
+    Outbox, Projects, Upstream, Waits, Workers,
 };
 
 /// All ports of one process, the clock included. The binary builds the value once; decorators (telemetry,
@@ -27,6 +27,8 @@ pub struct Ports {
     pub leaders: Arc<dyn Leaders>,
     /// Accounts, credentials and their quota groups.
     pub directory: Arc<dyn Directory>,
+    /// Acts of operators and uses of accounts.
+    pub audit: Arc<dyn Audit>,
     /// API keys of clients.
     pub keys: Arc<dyn Keys>,
     /// Briefs, plans, work orders, results, deliverables.
@@ -57,6 +59,7 @@ impl Ports {
             + Outbox
             + Leaders
             + Directory
+            + Audit
             + Keys
             + Waits
             + Workers
@@ -72,6 +75,7 @@ impl Ports {
             workers: store.clone(),
             leaders: store.clone(),
             directory: store.clone(),
+            audit: store.clone(),
             keys: store.clone(),
             artifacts: store,
             bus,

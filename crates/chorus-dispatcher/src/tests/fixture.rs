@@ -456,6 +456,8 @@ fn account(limits: Vec<Limit>) -> NewAccount {
                 key_id: "k".into(),
             },
             fingerprint: "f".into(),
+            earlier_fingerprints: Vec::new(),
+            expires_at: None,
             groups: vec![GroupOf {
                 group,
                 models: Vec::new(),

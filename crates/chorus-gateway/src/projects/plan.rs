@@ -40,7 +40,7 @@ pub(crate) async fn plan(request: ProjectRequest) -> Result<Json<PlanResource>, 
 }
 
 /// Facts about the tasks of one project that are not in their own rows.
-struct TaskFacts {
+pub(super) struct TaskFacts {
     calls: BTreeMap<TaskId, Calls>,
     waits: BTreeMap<AttemptId, AttemptWait>,
     names: AccountNames,
@@ -55,7 +55,7 @@ struct Calls {
 }
 
 impl TaskFacts {
-    fn new(rows: &[DeliveryRow], waits: Vec<AttemptWait>, names: AccountNames) -> Self {
+    pub(super) fn new(rows: &[DeliveryRow], waits: Vec<AttemptWait>, names: AccountNames) -> Self {
         let mut calls: BTreeMap<TaskId, Calls> = BTreeMap::new();
         for row in rows {
             let of = calls.entry(row.task).or_default();
@@ -70,7 +70,7 @@ impl TaskFacts {
         }
     }
 
-    fn resource(&self, task: &Task) -> PlanTask {
+    pub(super) fn resource(&self, task: &Task) -> PlanTask {
         let plain = PlanTask::from(task);
         let calls = self.calls.get(&task.id);
         let attempt = task.current_attempt();

@@ -7,20 +7,27 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::WaitReason;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{
-    AccountId, AttemptId, EventId, ModelSlug, ProjectId, ProviderId, TaskId, TaskKey,
+    AccountId, AttemptId, AuditId, CredentialId, EventId, GroupId, ModelSlug, Pool, ProjectId,
+    ProviderId, TaskId, TaskKey,
 };
+use chorus_core::limit::{Dimension, Window};
 use chorus_core::money::MicroUsd;
 use chorus_core::plan::Plan;
+use chorus_core::port::audit::AuditAction;
+use chorus_core::port::directory::MarkSource;
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use serde_json::{Value, json};
 
 use crate::openapi;
 use crate::resource::{
-    AttentionResource, ChoiceResource, CommandAccepted, DeliverableFile, DeliverableResource,
-    DeliveryList, DeliveryResource, ErrorBody, Estimate, Links, MoneyResource, PlanOfferResource,
-    PlanResource, PlanTask, Problem, ProjectList, ProjectResource, QuestionResource, RoleModels,
-    SummaryResource, TaskCounts, TaskError, VerdictResource, WaitResource,
+    AccountList, AccountResource, AttentionResource, AuditList, AuditResource, Bottleneck,
+    ChoiceResource, CommandAccepted, CredentialCounts, CredentialResource, DeliverableFile,
+    DeliverableResource, DeliveryList, DeliveryResource, EntitlementResource, ErrorBody, Estimate,
+    GroupResource, ImportReport, KeyCheckResource, LimitResource, Links, MoneyResource,
+    PlanOfferResource, PlanResource, PlanTask, PoolList, PoolResource, ProbeReport, Problem,
+    ProjectList, ProjectResource, QuestionResource, RoleModels, RotationResource, SummaryResource,
+    TaskCounts, TaskError, TaskWhy, UseList, UseResource, VerdictResource, WaitResource,
 };
 
 const AT: Timestamp = Timestamp(1);
@@ -237,6 +244,166 @@ fn error() -> ErrorBody {
     }
 }
 
+fn limit() -> LimitResource {
+    LimitResource {
+        dimension: Dimension::Requests,
+        window: Window::Month,
+        configured: 1,
+        in_force: Some(1),
+        room: Some(-1),
+        held: Some(1),
+        full_at_ms: Some(AT),
+        source: Some("header".to_owned()),
+        source_at_ms: Some(AT),
+    }
+}
+
+fn group() -> GroupResource {
+    GroupResource {
+        group: GroupId::new("g"),
+        models: vec![ModelSlug::new("deepseek/deepseek-v4-pro")],
+        limits: vec![limit()],
+        in_flight: Some(1),
+        closed_until_ms: Some(AT),
+    }
+}
+
+fn account() -> AccountResource {
+    AccountResource {
+        id: AccountId::new(1),
+        name: text(),
+        owner: text(),
+        entitlement: EntitlementResource {
+            kind: "own".to_owned(),
+            attested_by: text(),
+            attested_at_ms: AT,
+        },
+        same_owner_spill: true,
+        credentials: vec![CredentialResource {
+            id: CredentialId::new(1),
+            provider: ProviderId::new("deepseek"),
+            base_url: Some(text()),
+            state: "active".to_owned(),
+            reason: text(),
+            until_ms: Some(AT),
+            cut: true,
+            replaced_by: Some(CredentialId::new(2)),
+            since_ms: Some(AT),
+            evidence: Some(MarkSource::Check),
+            expires_ms: Some(AT),
+            expiry: Some("soon".to_owned()),
+            groups: vec![group()],
+        }],
+    }
+}
+
+fn accounts() -> AccountList {
+    AccountList {
+        accounts: vec![account()],
+    }
+}
+
+fn pools() -> PoolList {
+    PoolList {
+        pools: vec![PoolResource {
+            pool: Pool::new("deepseek"),
+            models: vec![ModelSlug::new("deepseek/deepseek-v4-pro")],
+            credentials: CredentialCounts::default(),
+            slots: 1,
+            open: 1,
+            waiting: 1,
+            oldest_ms: Some(AT),
+            waits: vec![wait()],
+            groups: vec![group()],
+            bottleneck: Some(Bottleneck {
+                group: GroupId::new("g"),
+                dimension: Dimension::Requests,
+                permille: 1000,
+            }),
+        }],
+        has_levels: true,
+        at_ms: AT,
+    }
+}
+
+fn why() -> TaskWhy {
+    TaskWhy {
+        project: ProjectId::new(1),
+        task: TaskId::new(1),
+        key: TaskKey::new("t1"),
+        title: text(),
+        kind: TaskKind::Work,
+        state: text(),
+        is_open: true,
+        deliveries: 1,
+        answer: text(),
+        wait: Some(wait()),
+        parents: vec![TaskKey::new("t1")],
+        models: vec![ModelSlug::new("deepseek/deepseek-v4-pro")],
+        accounts: vec![account()],
+        ahead: Some(1),
+        has_levels: true,
+    }
+}
+
+fn acts() -> AuditList {
+    AuditList {
+        entries: vec![AuditResource {
+            id: AuditId::new(1),
+            at_ms: AT,
+            caller: text(),
+            action: AuditAction::Pause,
+            account: Some(AccountId::new(1)),
+            account_name: text(),
+            project: Some(ProjectId::new(1)),
+            detail: text(),
+        }],
+    }
+}
+
+fn uses() -> UseList {
+    UseList {
+        uses: vec![UseResource {
+            at_ms: AT,
+            ended_at_ms: Some(AT),
+            caller: Some(text()),
+            project: ProjectId::new(1),
+            task: TaskId::new(1),
+            attempt: AttemptId::new(1),
+            account: AccountId::new(1),
+            account_name: Some(text()),
+            credential: CredentialId::new(1),
+            provider: ProviderId::new("deepseek"),
+            model: ModelSlug::new("deepseek/deepseek-v4-pro"),
+            input_tokens: 1,
+            output_tokens: 1,
+            cost_usd: 1.0,
+        }],
+    }
+}
+
+fn rotation() -> RotationResource {
+    RotationResource {
+        account: text(),
+        provider: ProviderId::new("deepseek"),
+        replaced: CredentialId::new(1),
+        credential: CredentialId::new(2),
+        is_checked: true,
+    }
+}
+
+fn checks() -> ProbeReport {
+    ProbeReport {
+        checks: vec![KeyCheckResource {
+            credential: CredentialId::new(1),
+            provider: ProviderId::new("deepseek"),
+            result: "accepted".to_owned(),
+            reason: text(),
+            is_held: true,
+        }],
+    }
+}
+
 /// The schema that a reference or an alternative to `null` leads to.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let choices = schema["oneOf"]
@@ -289,6 +456,14 @@ fn every_field_of_a_resource_is_specified_and_no_other() {
         ("Deliverable", json!(deliverable())),
         ("ErrorBody", json!(error())),
         ("CommandAccepted", json!(accepted())),
+        ("AccountList", json!(accounts())),
+        ("PoolList", json!(pools())),
+        ("TaskWhy", json!(why())),
+        ("AuditList", json!(acts())),
+        ("UseList", json!(uses())),
+        ("Rotation", json!(rotation())),
+        ("ProbeReport", json!(checks())),
+        ("ImportReport", json!(ImportReport::default())),
     ];
     for (name, resource) in resources {
         let schema = &document["components"]["schemas"][name];

@@ -190,7 +190,12 @@ impl EndpointIndex {
                 CredentialState::Refused { reason } => {
                     Some(format!("{} says: {reason}", endpoint.provider))
                 }
-                CredentialState::Active | CredentialState::Parked { .. } => None,
+                CredentialState::Paused { .. } => {
+                    Some(format!("a credential of {} is paused", endpoint.provider))
+                }
+                CredentialState::Active
+                | CredentialState::Parked { .. }
+                | CredentialState::Draining { .. } => None,
             })
             .collect();
         if refused.is_empty() {

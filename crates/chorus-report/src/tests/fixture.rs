@@ -92,6 +92,7 @@ pub(super) fn account() -> Account {
             }],
             state: CredentialState::Active,
             mark: None,
+            expires_at: None,
         }],
     }
 }

@@ -13,8 +13,8 @@ use chorus_core::id::{Epoch, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
 use chorus_core::port::projects::{Commit, Committed};
 use chorus_core::port::{
-    ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
-    Waits, Workers,
+    ArtifactStore, Attempts, Audit, Deliveries, Directory, Keys, Leaders, Outbox, Projects,
+    StoreError, Waits, Workers,
 };
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::rows::Rows;
@@ -69,6 +69,8 @@ pub struct StorePorts {
     pub leaders: Arc<dyn Leaders>,
     /// Accounts and credentials.
     pub directory: Arc<dyn Directory>,
+    /// Audit.
+    pub audit: Arc<dyn Audit>,
     /// API keys of tenants.
     pub keys: Arc<dyn Keys>,
     /// Bytes by hash.
@@ -89,6 +91,7 @@ impl StorePorts {
             + Outbox
             + Leaders
             + Directory
+            + Audit
             + Keys
             + Waits
             + Workers
@@ -105,6 +108,7 @@ impl StorePorts {
             workers: Arc::clone(store) as Arc<dyn Workers>,
             leaders: Arc::clone(store) as Arc<dyn Leaders>,
             directory: Arc::clone(store) as Arc<dyn Directory>,
+            audit: Arc::clone(store) as Arc<dyn Audit>,
             keys: Arc::clone(store) as Arc<dyn Keys>,
             artifacts: Arc::clone(store) as Arc<dyn ArtifactStore>,
             rows: Arc::clone(store) as Arc<dyn Snapshot>,

@@ -1,10 +1,14 @@
 //! Cases of [`Directory`](chorus_core::port::Directory): accounts and credentials.
 
-use chorus_core::id::{AccountId, CredentialId, Tenant};
+use chorus_core::attempt::{Dispatch, DispatchDecision};
+use chorus_core::id::{AccountId, CredentialId, Epoch, Tenant};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{CredentialState, Imported, Mark, NewAccount, StoredSecret};
+use chorus_core::port::directory::{
+    CredentialState, Imported, Mark, NewAccount, Removal, StoredSecret,
+};
 use chorus_core::time::{Millis, Timestamp};
 
+use super::context::AMPLE;
 use super::{Case, CaseContext, Outcome, cases, fixtures, with_lost_reply};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -19,6 +23,9 @@ pub(super) fn cases() -> Vec<Case> {
         states_are_kept,
         newer_evidence_of_a_state_wins,
         an_update_replaces_what_it_names_and_keeps_the_rest,
+        a_pause_outlasts_calls_checks_and_imports,
+        a_secret_is_known_under_its_earlier_fingerprint_too,
+        a_drained_credential_is_removed_after_its_last_delivery,
         a_removed_account_leaves_nothing,
     ]
 }
@@ -78,6 +85,7 @@ async fn accounts_are_listed_by_name_without_secrets(context: CaseContext) -> Ou
             provider: new.provider.clone(),
             base_url: new.base_url.clone(),
             secret: new.secret.clone(),
+            fingerprint: new.fingerprint.clone(),
         };
         assert_eq!(
             context.ports.directory.secret(new.id).await?,
@@ -184,7 +192,7 @@ async fn tenants_do_not_meet(context: CaseContext) -> Outcome {
         !context
             .ports
             .directory
-            .remove(&stranger, account.id)
+            .remove(&stranger, Removal::Account(account.id))
             .await?
     );
     assert_eq!(names(&context).await?, [("a@example.org".to_owned(), 1)]);
@@ -288,27 +296,116 @@ async fn an_update_replaces_what_it_names_and_keeps_the_rest(context: CaseContex
     Ok(())
 }
 
+async fn a_pause_outlasts_calls_checks_and_imports(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one"]).await?;
+    let (id, directory) = (account.credentials[0].id, &context.ports.directory);
+    let replaced_by = CredentialId::new(5);
+    let held = [
+        CredentialState::Paused {
+            reason: "leaked".to_owned(),
+            is_cut: true,
+        },
+        CredentialState::Draining { replaced_by },
+    ];
+    for state in held {
+        directory.set_state(id, state.clone()).await?;
+        context.pass(Millis(500)).await;
+        let later = context.now() + Millis(1);
+        for mark in [Mark::of_check(later), Mark::of_call(later)] {
+            let marked = directory.mark_state(id, CredentialState::Active, mark);
+            assert!(!marked.await?, "{state:?} against {mark:?}");
+        }
+        directory.update(account.clone(), Vec::new()).await?;
+        let found = directory.accounts(&tenant()).await?[0].credentials[0].clone();
+        assert_eq!(found.state, state);
+    }
+    directory.set_state(id, CredentialState::Active).await?;
+    let found = directory.accounts(&tenant()).await?[0].credentials[0].clone();
+    assert_eq!(found.state, CredentialState::Active, "a person ends it");
+    Ok(())
+}
+
+async fn a_secret_is_known_under_its_earlier_fingerprint_too(context: CaseContext) -> Outcome {
+    import(&context, "a@example.org", &["one"]).await?;
+    let mut again = fixtures::account(&context.ids, &tenant(), "b@example.org", &["one"]);
+    let credential = &mut again.credentials[0];
+    let earlier = std::mem::replace(&mut credential.fingerprint, "a new form".to_owned());
+    credential.earlier_fingerprints = vec![earlier];
+    credential.expires_at = Some(Timestamp(77));
+    let held_by = "a@example.org".to_owned();
+    let directory = &context.ports.directory;
+    assert_eq!(
+        directory.import(vec![again.clone()]).await?,
+        [Imported::Duplicate { held_by }]
+    );
+    again.credentials[0].earlier_fingerprints.clear();
+    let id = again.credentials[0].id;
+    directory.import(vec![again]).await?;
+    let stored = directory.secret(id).await?.map(|stored| stored.fingerprint);
+    assert_eq!(stored.as_deref(), Some("a new form"));
+    let found = directory.accounts(&tenant()).await?.remove(1);
+    assert_eq!(found.credentials[0].expires_at, Some(Timestamp(77)));
+    Ok(())
+}
+
+async fn a_drained_credential_is_removed_after_its_last_delivery(context: CaseContext) -> Outcome {
+    let (account, _) = import(&context, "a@example.org", &["one", "two"]).await?;
+    let [old, new] = [0, 1].map(|at| account.credentials[at].id);
+    let directory = &context.ports.directory;
+    let drained = Removal::Drained(old);
+    assert!(
+        !directory.remove(&tenant(), drained).await?,
+        "it may be called"
+    );
+    let state = CredentialState::Draining { replaced_by: new };
+    directory.set_state(old, state).await?;
+    let project = context.project(AMPLE).await?;
+    let attempt = context.queued(project).await?;
+    let mut dispatch = context.dispatch(&attempt, Epoch(0));
+    if let DispatchDecision::Send(assignment) = &mut dispatch.decision {
+        assignment.lease.credential = old;
+    }
+    let Dispatch { attempt: id, .. } = dispatch;
+    context.ports.attempts.dispatch(vec![dispatch]).await?;
+    assert!(!directory.remove(&tenant(), drained).await?, "a call of it");
+    assert!(!directory.remove(&Tenant::new("stranger"), drained).await?);
+    let claim = context.claim(&attempt, Epoch(0));
+    context.ports.attempts.claim(claim.clone()).await?;
+    let holding = chorus_core::attempt::Holding {
+        attempt: id,
+        epoch: Epoch(0),
+        holder: claim.holder,
+    };
+    let finish = context.finish(&holding, fixtures::succeeded());
+    context.ports.attempts.finish(finish).await?;
+    with_lost_reply(async || directory.remove(&tenant(), drained).await.map(drop)).await?;
+    let left = directory.accounts(&tenant()).await?.remove(0).credentials;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, new);
+    Ok(())
+}
+
 async fn a_removed_account_leaves_nothing(context: CaseContext) -> Outcome {
     let (account, _) = import(&context, "a@example.org", &["one"]).await?;
     assert!(
         context
             .ports
             .directory
-            .remove(&tenant(), account.id)
+            .remove(&tenant(), Removal::Account(account.id))
             .await?
     );
     assert!(
         !context
             .ports
             .directory
-            .remove(&tenant(), account.id)
+            .remove(&tenant(), Removal::Account(account.id))
             .await?
     );
     assert!(
         !context
             .ports
             .directory
-            .remove(&tenant(), AccountId::new(999))
+            .remove(&tenant(), Removal::Account(AccountId::new(999)))
             .await?
     );
     assert_eq!(names(&context).await?, []);

@@ -261,6 +261,8 @@ fn credential(ids: &Ids, secret: &str) -> NewCredential {
             key_id: "key-1".to_owned(),
         },
         fingerprint: format!("fingerprint of {secret}"),
+        earlier_fingerprints: Vec::new(),
+        expires_at: None,
         groups: vec![GroupOf {
             group,
             models: vec![ModelSlug::new("anthropic/claude-sonnet")],

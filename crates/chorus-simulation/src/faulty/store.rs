@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use chorus_core::artifact::ArtifactHash;
-use chorus_core::id::{AccountId, CredentialId, EventId, ProjectId, Seq, Tenant};
+use chorus_core::id::{CredentialId, EventId, ProjectId, Seq, Tenant};
 use chorus_core::port::bus::Record;
 use chorus_core::port::directory::{
-    Account, CredentialState, Imported, Mark, NewAccount, StoredSecret,
+    Account, CredentialState, Imported, Mark, NewAccount, Removal, StoredSecret,
 };
 use chorus_core::port::projects::{
     Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
@@ -273,13 +273,13 @@ impl Directory for Faulty<dyn Directory> {
             .await
     }
 
-    async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
+    async fn remove(&self, tenant: &Tenant, what: Removal) -> Result<bool, StoreError> {
         self.point
             .call(
                 Part::Store,
                 "remove",
                 bool::to_string,
-                self.inner.remove(tenant, account),
+                self.inner.remove(tenant, what),
             )
             .await
     }

@@ -366,6 +366,8 @@ impl AccountHolder<'_> {
                     key_id: "none".to_owned(),
                 },
                 fingerprint: format!("{organisation}-{number}"),
+                earlier_fingerprints: Vec::new(),
+                expires_at: None,
                 groups: vec![GroupOf {
                     group: group.clone(),
                     models: row.slugs(),

@@ -78,6 +78,7 @@ impl ProcessBuilder {
         let ports = Ports {
             clock: Arc::new(clock),
             keys: store(),
+            audit: store(),
             upstream: Arc::new(NoProvider),
             bus: Arc::new(FaultyBus::new(
                 Arc::clone(&self.bus),

@@ -7,7 +7,7 @@ use chorus_core::id::{AccountId, CredentialId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
     Account, Credential, CredentialState, Directory, Imported, Mark, NewAccount, NewCredential,
-    SealedSecret, StoredSecret,
+    Removal, SealedSecret, StoredSecret,
 };
 
 use super::Store;
@@ -47,6 +47,7 @@ impl Directory for Store {
             provider: kept.shown.provider.clone(),
             base_url: kept.shown.base_url.clone(),
             secret: kept.secret.clone(),
+            fingerprint: kept.fingerprint.clone(),
         };
         Ok(self.change(|state, _| state.accounts.credentials.get(&credential).map(deposit)))
     }
@@ -71,7 +72,9 @@ impl Directory for Store {
     ) -> Result<bool, StoreError> {
         Ok(self.change(|state, _| {
             let kept = state.accounts.credentials.get(&credential);
-            let is_newest = kept.is_some_and(|kept| mark.replaces(kept.shown.mark.as_ref()));
+            let is_newest = kept.is_some_and(|kept| {
+                !kept.shown.state.is_held() && mark.replaces(kept.shown.mark.as_ref())
+            });
             if is_newest {
                 state.accounts.mark(credential, to, mark);
             }
@@ -87,8 +90,18 @@ impl Directory for Store {
         Ok(self.change(|state, _| state.accounts.update(account.clone(), &removed)))
     }
 
-    async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        Ok(self.change(|state, _| state.accounts.remove(tenant, account)))
+    async fn remove(&self, tenant: &Tenant, what: Removal) -> Result<bool, StoreError> {
+        Ok(self.change(|state, _| match what {
+            Removal::Account(account) => state.accounts.remove(tenant, account),
+            Removal::Drained(credential) => {
+                let mut deliveries = state.rows.deliveries.values();
+                let is_in_use = deliveries.any(|row| {
+                    row.delivery.ended_at.is_none()
+                        && row.delivery.assignment.credential() == credential
+                });
+                !is_in_use && state.accounts.remove_drained(tenant, credential)
+            }
+        }))
     }
 }
 
@@ -143,7 +156,12 @@ impl Accounts {
             account.same_owner_spill = new.same_owner_spill;
         }
         for credential in new.credentials {
-            let stored = StoredCredential::new(credential, new.id, new.tenant.clone());
+            let mut stored = StoredCredential::new(credential, new.id, new.tenant.clone());
+            if let Some(earlier) = self.credentials.remove(&stored.shown.id)
+                && earlier.shown.state.is_held()
+            {
+                stored.shown.state = earlier.shown.state;
+            }
             self.credentials.insert(stored.shown.id, stored);
         }
         self.credentials
@@ -168,7 +186,8 @@ impl Accounts {
         }
         let same = |(id, kept): &(&CredentialId, &StoredCredential)| {
             kept.tenant == new.tenant
-                && kept.fingerprint == credential.fingerprint
+                && (kept.fingerprint == credential.fingerprint
+                    || credential.earlier_fingerprints.contains(&kept.fingerprint))
                 && **id != credential.id
         };
         let (_, kept) = self.credentials.iter().find(same)?;
@@ -220,6 +239,15 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    fn remove_drained(&mut self, tenant: &Tenant, credential: CredentialId) -> bool {
+        let is_drained = self.credentials.get(&credential).is_some_and(|kept| {
+            kept.tenant == *tenant && matches!(kept.shown.state, CredentialState::Draining { .. })
+        });
+        is_drained && self.credentials.remove(&credential).is_some()
+    }
+}
+
 impl StoredCredential {
     fn new(new: NewCredential, account: AccountId, tenant: Tenant) -> Self {
         let NewCredential {
@@ -228,6 +256,8 @@ impl StoredCredential {
             base_url,
             secret,
             fingerprint,
+            earlier_fingerprints: _,
+            expires_at,
             groups,
         } = new;
         let shown = Credential {
@@ -235,6 +265,7 @@ impl StoredCredential {
             provider,
             base_url,
             groups,
+            expires_at,
             state: CredentialState::Active,
             mark: None,
         };

@@ -3,6 +3,7 @@
 use chorus_core::attempt::{Assignment, DeliveryEnd, DeliveryRow, Outstanding};
 use chorus_core::id::{Epoch, EventId, Holder, ProjectId, Tenant, Term};
 use chorus_core::money::MicroUsd;
+use chorus_core::port::audit::AccountUse;
 use chorus_core::time::Timestamp;
 
 use super::AttemptRow;
@@ -102,6 +103,26 @@ impl StoredDelivery {
             claimed_at: *claimed_at,
             lost_worker: *end == Some(DeliveryEnd::WorkerLost),
         })
+    }
+
+    /// The row as a use of its account; `caller` submitted the project.
+    pub fn account_use(&self, caller: Option<String>) -> AccountUse {
+        let row = &self.delivery;
+        AccountUse {
+            attempt: row.attempt,
+            epoch: row.epoch,
+            project: self.project,
+            task: row.task,
+            caller,
+            account: row.assignment.account,
+            credential: row.assignment.credential(),
+            provider: row.assignment.provider.clone(),
+            model: row.assignment.model.clone(),
+            at: row.dispatched_at,
+            ended_at: row.ended_at,
+            usage: row.usage,
+            cost: row.cost,
+        }
     }
 
     /// Epoch of the attempt when it was dispatched.

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chorus_core::id::{AccountId, CredentialId, ProviderId, Tenant};
 use chorus_core::port::StoreError;
 use chorus_core::port::directory::{
-    Account, Credential, CredentialState, Directory, Imported, Mark, NewAccount, SealedSecret,
-    StoredSecret,
+    Account, Credential, CredentialState, Directory, Imported, Mark, NewAccount, Removal,
+    SealedSecret, StoredSecret,
 };
 use sqlx::any::AnyRow;
 
@@ -24,7 +24,7 @@ impl Directory for Store {
 
     async fn accounts(&self, tenant: &Tenant) -> Result<Vec<Account>, StoreError> {
         let statement = sqlx::query(
-            "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state, c.mark \
+            "SELECT a.id, a.name, a.owner, a.entitlement, a.same_owner_spill, c.id AS credential, c.provider, c.base_url, c.groups, c.state, c.mark, c.expires_at \
              FROM accounts a LEFT JOIN credentials c ON c.account = a.id WHERE a.tenant = $1 ORDER BY a.id, c.id",
         );
         let rows = self
@@ -45,7 +45,7 @@ impl Directory for Store {
 
     async fn secret(&self, credential: CredentialId) -> Result<Option<StoredSecret>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, provider, base_url, sealed, key_id FROM credentials WHERE id = $1",
+            "SELECT id, provider, base_url, sealed, key_id, fingerprint FROM credentials WHERE id = $1",
         );
         let rows = self.read(query.bind(credential.to_string())).await?;
         let deposit = |row| {
@@ -58,6 +58,7 @@ impl Directory for Store {
                 provider: cells.text("provider")?.as_str().into(),
                 base_url: cells.text_or_none("base_url")?,
                 secret,
+                fingerprint: cells.text("fingerprint")?,
             })
         };
         Ok(rows
@@ -103,12 +104,14 @@ impl Directory for Store {
         self.execute(update).await
     }
 
-    async fn remove(&self, tenant: &Tenant, account: AccountId) -> Result<bool, StoreError> {
-        self.execute(RemoveAccount {
-            tenant: tenant.clone(),
-            account,
-        })
-        .await
+    async fn remove(&self, tenant: &Tenant, what: Removal) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        match what {
+            Removal::Account(account) => self.execute(RemoveAccount { tenant, account }).await,
+            Removal::Drained(credential) => {
+                self.execute(RemoveDrained { tenant, credential }).await
+            }
+        }
     }
 }
 
@@ -122,6 +125,7 @@ fn account(row: &AnyRow) -> Result<Account, Fault> {
             provider: ProviderId::new(cells.text("provider")?),
             base_url: cells.text_or_none("base_url")?,
             groups: cells.json("groups")?,
+            expires_at: cells.time_or_none("expires_at")?,
             state: cells.json("state")?,
             mark: cells.json_or_none("mark")?,
         })
@@ -148,14 +152,16 @@ impl Operation for SetCredentialState {
     type Output = bool;
 
     async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
-        let statement = sqlx::query("SELECT id, mark FROM credentials WHERE id = $1");
+        let statement = sqlx::query("SELECT id, state, mark FROM credentials WHERE id = $1");
         let row = tx.row(statement.bind(self.credential.to_string())).await?;
-        let stored: Option<Mark> = match &row {
-            Some(row) => Cells::new("credentials", "id", row).json_or_none("mark")?,
-            None => return Ok(Outcome::Commit(false)),
+        let Some(row) = row else {
+            return Ok(Outcome::Commit(false));
         };
+        let cells = Cells::new("credentials", "id", &row);
+        let stored: Option<Mark> = cells.json_or_none("mark")?;
+        let state: CredentialState = cells.json("state")?;
         let mark = self.mark.unwrap_or_else(|| Mark::of_person(tx.now));
-        if self.mark.is_some() && !mark.replaces(stored.as_ref()) {
+        if self.mark.is_some() && (state.is_held() || !mark.replaces(stored.as_ref())) {
             return Ok(Outcome::Commit(false));
         }
         let statement = sqlx::query("UPDATE credentials SET state = $1, mark = $2 WHERE id = $3");
@@ -195,5 +201,39 @@ impl Operation for RemoveAccount {
             .await?;
         }
         Ok(Outcome::Commit(known))
+    }
+}
+
+struct RemoveDrained {
+    tenant: Tenant,
+    credential: CredentialId,
+}
+
+#[async_trait]
+impl Operation for RemoveDrained {
+    type Output = bool;
+
+    async fn execute(&self, tx: &mut Tx<'_>) -> Result<Outcome<bool>, Fault> {
+        let id = self.credential.to_string();
+        let statement =
+            sqlx::query("SELECT id, state FROM credentials WHERE id = $1 AND tenant = $2");
+        let statement = statement
+            .bind(id.clone())
+            .bind(self.tenant.as_str().to_owned());
+        let Some(row) = tx.row(statement).await? else {
+            return Ok(Outcome::Commit(false));
+        };
+        let state = Cells::new("credentials", "id", &row).json("state")?;
+        if !matches!(state, CredentialState::Draining { .. }) {
+            return Ok(Outcome::Commit(false));
+        }
+        let statement = sqlx::query(
+            "SELECT attempt FROM deliveries WHERE ended_at IS NULL AND assignment LIKE '%' || $1 || '%' LIMIT 1",
+        );
+        if tx.row(statement.bind(id.clone())).await?.is_some() {
+            return Ok(Outcome::Commit(false));
+        }
+        let statement = sqlx::query("DELETE FROM credentials WHERE id = $1");
+        Ok(Outcome::Commit(tx.change(statement.bind(id)).await? == 1))
     }
 }

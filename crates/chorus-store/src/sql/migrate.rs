@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0007_credential_marks",
         text: include_str!("../../migrations/0007_credential_marks.sql"),
     },
+    Migration {
+        number: 8,
+        name: "0008_audit",
+        text: include_str!("../../migrations/0008_audit.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

@@ -83,6 +83,7 @@ impl App {
             workers: shared.clone(),
             leaders: shared.clone(),
             directory: shared.clone(),
+            audit: shared.clone(),
             keys: shared,
             artifacts: adapters.artifacts.clone(),
             bus: ports.bus,

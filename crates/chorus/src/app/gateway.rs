@@ -52,6 +52,7 @@ impl App {
             },
             budget: config.project.budget(),
             most_budget: config.gateway.most_budget(),
+            operator: Some(Arc::new(self.operator())),
             ..usual
         }
     }

@@ -1,78 +1,241 @@
-//! `chorus account import|list|show|enable|pause|probe|remove`
-//!
-//! Works beside a process that holds the data folder: rows are changed here, and its dispatcher reads them again
-//! within seconds.
+//! `chorus account import|add|list|show|limits|enable|pause|rotate|probe|remove`, through a
+//! [connection](crate::connection) like every other client's.
 
-mod show;
+mod new_key;
+pub(super) mod show;
 
-use anyhow::Context;
-use chorus_accounts::{BrokenRow, Report, Row};
-use chorus_core::id::Tenant;
-use chorus_core::port::directory::{Account, Credential, CredentialState};
-use chorus_core::time::Millis;
-use chorus_vault::{KeyCheck, Liveness};
+use chorus_accounts::{BrokenRow, CredentialRow, Row};
+use chorus_api::{
+    AccountImport, ChangedAccounts, EnableBody, ImportReport, NewAccountBody, NewCredentialBody,
+    PauseBody, ProbeReport, RefusedAccount, RotateBody,
+};
+use chorus_client::Client;
 
-use crate::app::App;
-use crate::cli::{AccountCommand, NamedAccount};
+use crate::cli::{AccountArgs, AccountCommand, AddArgs, RotateArgs, SelectedAccounts};
 use crate::config::Config;
+use crate::connection::Operated;
 use crate::exit::Exit;
 use crate::failure::{ErrorCode, Failure};
 
-/// Maximum time for the check of one key.
-const CHECK_TIMEOUT: Millis = Millis::from_secs(15);
-
-/// Reason of a credential that a person paused.
-const PAUSED: &str = "paused by `chorus account pause`";
-
-/// Runs the command. A file is read before the data folder is opened, so a missing file leaves no folder behind.
-pub(crate) async fn run(config: Config, command: AccountCommand) -> anyhow::Result<Exit> {
-    let rows = match &command {
-        AccountCommand::Import { file, .. } => chorus_accounts::read(file)
-            .map_err(|error| Failure::caused(ErrorCode::AccountsFileInvalid, error))?,
-        _ => Vec::new(),
+/// Runs the command. Files and keys are read before anything is opened, so a missing file leaves no folder behind.
+pub(crate) async fn run(config: Config, args: AccountArgs) -> anyhow::Result<Exit> {
+    let AccountArgs { place, command } = args;
+    let prepared = prepare(command)?;
+    let tenant = Some(place.tenant.as_str());
+    let options = super::beside_options()?;
+    let operated = Operated::open(config, &place.server, (tenant, false), options).await?;
+    let client = operated.client().clone();
+    let shown = show::Form {
+        is_json: place.json,
+        is_running: operated.is_running,
     };
-    let app = super::build_beside(config).await?;
-    let exit = carry_out(&app, command, rows).await;
-    app.close().await;
-    exit
+    operated.finish(carry_out(&client, prepared, &shown)).await
 }
 
-async fn carry_out(
-    app: &App,
+/// A command with what it reads from files and from the terminal.
+enum Prepared {
+    Import {
+        import: AccountImport,
+        broken: Vec<BrokenRow>,
+    },
+    Rotate {
+        account: String,
+        body: RotateBody,
+    },
+    Other(AccountCommand),
+}
+
+fn prepare(command: AccountCommand) -> anyhow::Result<Prepared> {
+    Ok(match command {
+        AccountCommand::Import { file, no_check } => {
+            let rows = chorus_accounts::read(&file)
+                .map_err(|error| Failure::caused(ErrorCode::AccountsFileInvalid, error))?;
+            let mut broken = Vec::new();
+            let mut accounts = Vec::new();
+            for row in rows {
+                match row {
+                    Ok(row) => accounts.push(body(row)),
+                    Err(row) => broken.push(row),
+                }
+            }
+            let import = AccountImport {
+                accounts,
+                check: !no_check,
+            };
+            Prepared::Import { import, broken }
+        }
+        AccountCommand::Add(add) => Prepared::Import {
+            import: added(add)?,
+            broken: Vec::new(),
+        },
+        AccountCommand::Rotate(rotate) => rotation(rotate)?,
+        other => Prepared::Other(other),
+    })
+}
+
+/// A row of a file as the API takes it.
+fn body(row: Row) -> NewAccountBody {
+    let credential = |of: CredentialRow| NewCredentialBody {
+        provider: of.provider,
+        key: of.key,
+        organization: of.organization,
+        base_url: of.base_url,
+        expires: of.expires,
+        models: of.models,
+        limits: of.limits,
+    };
+    NewAccountBody {
+        email: row.identity.email,
+        owner: row.identity.owner,
+        entitlement: Some(row.identity.entitlement),
+        attested_by: row.identity.attested_by,
+        same_owner_spill: row.identity.same_owner_spill,
+        place: Some(row.place),
+        credential: row.credentials.into_iter().map(credential).collect(),
+    }
+}
+
+fn added(add: AddArgs) -> anyhow::Result<AccountImport> {
+    let key = new_key::read(&add.provider)?;
+    Ok(AccountImport {
+        accounts: vec![NewAccountBody {
+            email: add.email,
+            owner: add.owner,
+            entitlement: Some(add.entitlement),
+            attested_by: add.attested_by,
+            same_owner_spill: false,
+            place: Some("the command line".to_owned()),
+            credential: vec![NewCredentialBody {
+                provider: add.provider,
+                key,
+                organization: add.organization,
+                base_url: add.base_url,
+                expires: add.expires,
+                models: Vec::new(),
+                limits: Vec::new(),
+            }],
+        }],
+        check: !add.no_check,
+    })
+}
+
+fn rotation(rotate: RotateArgs) -> anyhow::Result<Prepared> {
+    let credential = rotate.credential.map(|text| {
+        text.trim().parse().map_err(|_| {
+            let message = format!("{text:?} is no id of a credential");
+            Failure::new(ErrorCode::InvalidId, message)
+        })
+    });
+    let body = RotateBody {
+        key: new_key::read(&rotate.account)?,
+        provider: rotate.provider,
+        credential: credential.transpose()?,
+        expires: rotate.expires,
+        unchecked: rotate.unchecked,
+    };
+    Ok(Prepared::Rotate {
+        account: rotate.account,
+        body,
+    })
+}
+
+async fn carry_out(client: &Client, prepared: Prepared, form: &show::Form) -> anyhow::Result<Exit> {
+    match prepared {
+        Prepared::Import { import, broken } => {
+            let mut report = client.import(&import).await?;
+            let broken = broken.into_iter().map(|row| RefusedAccount {
+                place: row.place,
+                name: String::new(),
+                reason: row.reason,
+            });
+            report.refused.extend(broken);
+            print_import(&report, form)
+        }
+        Prepared::Rotate { account, body } => {
+            let rotated = client.rotate(&account, &body).await?;
+            if form.json(&rotated)? {
+                return Ok(Exit::Done);
+            }
+            println!(
+                "{}: the new key of {} gets all new calls; the old one is removed after its last call.",
+                rotated.account, rotated.provider
+            );
+            if !rotated.is_checked {
+                println!(
+                    "Not known whether the new key is alive: the old one is kept until `chorus account probe {}` finds out.",
+                    rotated.account
+                );
+            }
+            Ok(Exit::Done)
+        }
+        Prepared::Other(command) => other(client, command, form).await,
+    }
+}
+
+async fn other(
+    client: &Client,
     command: AccountCommand,
-    rows: Vec<Result<Row, BrokenRow>>,
+    form: &show::Form,
 ) -> anyhow::Result<Exit> {
     match command {
-        AccountCommand::Import {
-            tenant, no_check, ..
+        AccountCommand::List { owner } => {
+            show::list(&client.accounts(owner.as_deref()).await?, form)
+        }
+        AccountCommand::Show(named) => show::one(&client.account(&named.account).await?, form),
+        AccountCommand::Limits(named) => show::limits(&client.account(&named.account).await?, form),
+        AccountCommand::Enable(SelectedAccounts { account, owner }) => {
+            let enable = EnableBody { owner };
+            let changed = client.enable_accounts(account.as_deref(), &enable).await?;
+            print_changed(&changed, "may be called again", form)
+        }
+        AccountCommand::Pause {
+            accounts: SelectedAccounts { account, owner },
+            reason,
+            cut,
         } => {
-            let importer = app.importer(&Tenant::new(tenant), !no_check);
-            Ok(print_import(&importer.import(rows).await?))
-        }
-        AccountCommand::List { tenant } => show::list(app, &Tenant::new(tenant)).await,
-        AccountCommand::Show(named) => show::one(app, &account(app, &named).await?),
-        AccountCommand::Enable(named) => {
-            set_state(app, &named, &CredentialState::Active, "may be called again").await
-        }
-        AccountCommand::Pause(named) => {
-            let paused = CredentialState::Refused {
-                reason: PAUSED.to_owned(),
+            let pause = PauseBody { owner, reason, cut };
+            let changed = client.pause_accounts(account.as_deref(), &pause).await?;
+            let effect = if cut {
+                "gets no new calls, and calls under way are cut; `chorus account enable` ends the pause"
+            } else {
+                "gets no new calls; `chorus account enable` ends the pause"
             };
-            let effect = "gets no new calls; `chorus account enable` ends the pause";
-            set_state(app, &named, &paused, effect).await
+            print_changed(&changed, effect, form)
         }
-        AccountCommand::Probe(named) => probe(app, &account(app, &named).await?).await,
+        AccountCommand::Probe(named) => print_probe(&client.probe(&named.account).await?, form),
         AccountCommand::Remove(named) => {
-            let account = account(app, &named).await?;
-            let tenant = Tenant::new(&named.tenant);
-            app.ports.directory.remove(&tenant, account.id).await?;
-            println!("{} is removed with its credentials.", account.name);
-            Ok(Exit::Done)
+            let removed = client.remove_account(&named.account).await?;
+            print_changed(&removed, "is removed with its credentials", form)
+        }
+        AccountCommand::Import { .. } | AccountCommand::Add(_) | AccountCommand::Rotate(_) => {
+            unreachable!("it was prepared before")
         }
     }
 }
 
-fn print_import(report: &Report) -> Exit {
+fn print_changed(
+    changed: &ChangedAccounts,
+    effect: &str,
+    form: &show::Form,
+) -> anyhow::Result<Exit> {
+    if form.json(changed)? {
+        return Ok(Exit::Done);
+    }
+    for name in &changed.accounts {
+        println!("{} {effect}.", show::plain(name));
+    }
+    Ok(Exit::Done)
+}
+
+fn print_import(report: &ImportReport, form: &show::Form) -> anyhow::Result<Exit> {
+    let exit = if report.refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    if form.json(report)? {
+        return Ok(exit);
+    }
     for name in &report.added {
         println!("added    {name}");
     }
@@ -89,109 +252,59 @@ fn print_import(report: &Report) -> Exit {
         println!("note     {note}");
     }
     for refused in &report.refused {
-        println!("refused  {refused}");
-    }
-    let updated = match report.updated.len() {
-        0 => String::new(),
-        count => format!(", {count} updated"),
-    };
-    let unchanged = match report.unchanged.len() {
-        0 => String::new(),
-        count => format!(", {count} unchanged"),
-    };
-    println!(
-        "{} added{updated}{unchanged}, {} refused",
-        report.added.len(),
-        report.refused.len()
-    );
-    if report.refused.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    }
-}
-
-/// Account of this name.
-async fn account(app: &App, named: &NamedAccount) -> anyhow::Result<Account> {
-    let tenant = Tenant::new(&named.tenant);
-    let accounts = app.ports.directory.accounts(&tenant).await?;
-    let found = accounts
-        .into_iter()
-        .find(|account| account.name == named.email);
-    found.with_context(|| {
-        let message = format!("there is no account {}", named.email);
-        Failure::new(ErrorCode::NoSuchAccount, message)
-    })
-}
-
-/// Sets the state of every credential of an account.
-async fn set_state(
-    app: &App,
-    named: &NamedAccount,
-    state: &CredentialState,
-    effect: &str,
-) -> anyhow::Result<Exit> {
-    let account = account(app, named).await?;
-    for credential in &account.credentials {
-        app.ports
-            .directory
-            .set_state(credential.id, state.clone())
-            .await?;
-    }
-    println!("{} {effect}.", account.name);
-    Ok(Exit::Done)
-}
-
-/// Checks every key of an account at its provider, and sets the state that follows.
-async fn probe(app: &App, account: &Account) -> anyhow::Result<Exit> {
-    let mut exit = Exit::Done;
-    for credential in &account.credentials {
-        let provider = credential.provider.to_string();
-        match check(app, credential).await? {
-            Liveness::Alive => {
-                let active = CredentialState::Active;
-                app.ports.directory.set_state(credential.id, active).await?;
-                println!("{provider:<12} the key is accepted; calls may be made");
-            }
-            Liveness::Dead { reason } => {
-                println!("{provider:<12} the key is refused: {reason}");
-                let refused = CredentialState::Refused { reason };
-                app.ports
-                    .directory
-                    .set_state(credential.id, refused)
-                    .await?;
-                exit = Exit::Failed;
-            }
-            Liveness::WrongAddress { reason, .. } => {
-                println!("{provider:<12} the address is wrong: {reason}");
-                exit = Exit::Failed;
-            }
-            Liveness::Unknown { reason } => {
-                println!("{provider:<12} not known: {reason}; its state stays as it is");
-                exit = Exit::Failed;
-            }
+        let RefusedAccount {
+            place,
+            name,
+            reason,
+        } = refused;
+        if name.is_empty() {
+            println!("refused  {place}: {reason}");
+        } else {
+            println!("refused  {place} ({name}): {reason}");
         }
     }
+    println!("{}", counts(report));
     Ok(exit)
 }
 
-async fn check(app: &App, credential: &Credential) -> anyhow::Result<Liveness> {
-    let unknown = |reason: String| Ok(Liveness::Unknown { reason });
-    let Some(provider) = app.catalog.provider(&credential.provider) else {
-        return unknown("the catalogue has no such provider".to_owned());
+/// Last line of an import.
+fn counts(report: &ImportReport) -> String {
+    let some = |count: usize, what: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
     };
-    let Some(stored) = app.ports.directory.secret(credential.id).await? else {
-        return unknown("its secret is gone; import the account again".to_owned());
-    };
-    let secret = match app.open(&stored, credential) {
-        Ok(secret) => secret,
-        Err(error) => return unknown(format!("its secret cannot be opened: {error}")),
-    };
-    let check = KeyCheck {
-        provider,
-        secret: &secret,
-        base_url: stored.base_url.as_deref(),
-        deadline: app.clock.now() + CHECK_TIMEOUT,
-    };
-    Ok(app.checker().check_key(check).await)
+    format!(
+        "{} added{}{}, {} refused",
+        report.added.len(),
+        some(report.updated.len(), "updated"),
+        some(report.unchanged.len(), "unchanged"),
+        report.refused.len()
+    )
+}
+
+fn print_probe(report: &ProbeReport, form: &show::Form) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    for check in &report.checks {
+        if check.result != "accepted" {
+            exit = Exit::Failed;
+        }
+    }
+    if form.json(report)? {
+        return Ok(exit);
+    }
+    for check in &report.checks {
+        let provider = check.provider.to_string();
+        let reason = show::plain(&check.reason);
+        let effect = match check.result.as_str() {
+            "accepted" if check.is_held => {
+                "the key is accepted; the pause holds until `chorus account enable`".to_owned()
+            }
+            "accepted" => "the key is accepted; calls may be made".to_owned(),
+            "refused" => format!("the key is refused: {reason}"),
+            "wrong_address" => format!("the address is wrong: {reason}"),
+            _ => format!("not known: {reason}; its state stays as it is"),
+        };
+        println!("{provider:<12} {effect}");
+    }
+    Ok(exit)
 }

@@ -144,6 +144,7 @@ pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> 
                 account.provider,
                 path_of(base)
             )),
+            expires: None,
             models,
             limits: account.limits.iter().map(limit).collect(),
         }],

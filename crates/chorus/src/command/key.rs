@@ -54,7 +54,7 @@ async fn carry_out(
         } => {
             let secret = Secret::mint(random_bytes());
             let scopes: Scopes = if scope.is_empty() {
-                Scopes::all()
+                Scopes::of_clients()
             } else {
                 scope.into_iter().map(|GrantedScope(scope)| scope).collect()
             };

@@ -14,11 +14,13 @@ use chorus_core::port::error::full_text;
 use chorus_core::port::{Clock as _, StoreError};
 use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
+use tokio::task::JoinHandle;
 
 use crate::accounts::import_variables;
 use crate::app::{App, BuildOptions, ServiceSet, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, ProcessEnvironment, ProcessRole};
+use crate::connection::ControlSocket;
 use crate::exit::Exit;
 use crate::failure::{ErrorCode, Failure};
 use crate::health::Health;
@@ -55,12 +57,24 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     ));
     let server = HttpServer::start(&app, &role, &health, &stop).await?;
     println!("{}", startup_line::format(&app, &role, server.address));
+    let control = control(&app, &role);
     let mut services = Services::start(&app, &selected);
     let (outcome, server) = wait(&mut services, server, &stop).await;
+    drop(control);
     health.stopping();
     let exit = shut_down(&app, services, server, (outcome, selected.drain)).await;
     app.close().await;
     exit
+}
+
+/// Control socket of a process that holds a data folder and makes calls. Its gateway's streams are woken by the rows.
+fn control(app: &App, role: &ProcessRole) -> Option<(ControlSocket, JoinHandle<()>)> {
+    if app.config.database.is_shared() || *role != ProcessRole::All {
+        return None;
+    }
+    let (router, waker) = app.local_gateway();
+    let socket = ControlSocket::start(&app.config, router)?;
+    Some((socket, tokio::spawn(waker)))
 }
 
 /// Warns that projects will wait, where no tenant's account is there.

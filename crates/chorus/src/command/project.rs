@@ -9,40 +9,22 @@ use chorus_api::{Answers, CommandAccepted, ProjectResource, Reopen};
 use chorus_client::{Client, ClientError};
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;
-use chorus_core::time::Millis;
 
-use crate::app::ServiceSet;
 use crate::cli::{ProjectArgs, ProjectCommand};
 use crate::config::Config;
-use crate::connection::{self, LocalServer};
+use crate::connection::{LIMIT, Operated};
 use crate::exit::Exit;
 use crate::failure::{ErrorCode, Failure};
 
-/// Time after which an unanswered command is given up, and in which its effect is waited for.
-const LIMIT: Millis = Millis::from_secs(10);
-
 /// Runs the command at the server that the arguments name, else on the data folder.
 pub(crate) async fn run(config: Config, args: ProjectArgs) -> anyhow::Result<Exit> {
-    if let Some(client) = connection::remote(&args.server)? {
-        let flags = format!(" --server {}", client.servers());
-        return carry_out(&client.retry_for(LIMIT), args.command, &flags).await;
-    }
-    let flags = config.flags.clone();
-    let app = super::build_beside(config).await?;
-    // An orchestrator applies commands; without workers no call is made. A process that holds the data folder has its own.
-    let services = ServiceSet {
-        orchestrator: args.command.is_change() && app.may_serve(),
-        ..ServiceSet::none(LIMIT)
-    };
-    let server = LocalServer::start(app, &services);
-    let client = server.client().retry_for(LIMIT);
-    let exit = tokio::select! {
-        biased;
-        exit = carry_out(&client, args.command, &flags) => exit,
-        error = server.failed() => Err(error),
-    };
-    server.stop(true).await;
-    exit
+    let changes = args.command.is_change();
+    let options = super::beside_options()?;
+    let operated = Operated::open(config, &args.server, (None, changes), options).await?;
+    let (client, flags) = (operated.client().clone(), operated.flags.clone());
+    operated
+        .finish(carry_out(&client, args.command, &flags))
+        .await
 }
 
 /// Parses a project's id.

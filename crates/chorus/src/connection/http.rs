@@ -13,6 +13,10 @@ impl HttpConnection {
     pub(super) fn new() -> anyhow::Result<Self> {
         Ok(Self(HttpTransport::new()?))
     }
+
+    pub(super) const fn of(transport: HttpTransport) -> Self {
+        Self(transport)
+    }
 }
 
 #[async_trait]

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 use super::Terminal;
+use super::control::ControlSocket;
 use super::in_process::InProcess;
 use crate::app::{App, ServiceSet, Services};
 use crate::failure::{ErrorCode, Failure};
@@ -25,12 +26,18 @@ pub(crate) struct LocalServer {
     client: Client,
     /// Task that wakes the gateway's event streams.
     waker: JoinHandle<()>,
+    /// Socket for commands of other terminals, where this process makes calls.
+    control: Option<ControlSocket>,
 }
 
 impl LocalServer {
     /// Starts these services and the gateway.
     pub(crate) fn start(app: App, services: &ServiceSet) -> Self {
         let (router, waker) = app.local_gateway();
+        let makes_calls = services.dispatcher && app.may_serve();
+        let control = makes_calls
+            .then(|| ControlSocket::start(&app.config, router.clone()))
+            .flatten();
         let client = Client::new(
             Arc::new(InProcess(router)),
             Servers::in_process(),
@@ -42,6 +49,7 @@ impl LocalServer {
             services: Services::start(&app, services),
             client,
             waker: tokio::spawn(waker),
+            control,
             app,
         }
     }
@@ -73,6 +81,7 @@ impl LocalServer {
 
     /// Stops the services: in order after a success, by [`Services::abandon`] where nothing can be written any more.
     pub(crate) async fn stop(self, in_order: bool) {
+        drop(self.control);
         if in_order {
             self.services.stop().await;
         } else {

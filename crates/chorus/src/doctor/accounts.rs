@@ -97,7 +97,13 @@ fn counted(accounts: &[Account]) -> Finding {
 fn state(account: &Account, credential: &Credential, now: Timestamp) -> Option<Finding> {
     let whose = format!("{} at {}", account.name, credential.provider);
     match &credential.state {
-        CredentialState::Active => None,
+        CredentialState::Active | CredentialState::Draining { .. } => None,
+        CredentialState::Paused { .. } => Some(
+            Finding::doubtful(PART, format!("{whose}: paused")).advise(format!(
+                "`chorus account enable {}` ends the pause",
+                account.name
+            )),
+        ),
         CredentialState::Refused { reason } => {
             let advice = format!(
                 "mend the key at the provider, then `chorus account probe {0}`; `chorus account enable {0}` ends a pause, \

@@ -53,7 +53,6 @@ error_codes! {
     InvalidServer, "invalid_server", Input, "give --server as http://HOST:PORT or https://HOST:PORT; several with commas between them";
     InvalidArgument, "invalid_argument", Input, "see the command's --help";
     AccountsFileInvalid, "accounts_file_invalid", Input, "use accounts.toml, or accounts.csv with the columns email,provider,key";
-    NoSuchAccount, "no_such_account", Failed, "see `chorus account list`, and --tenant for accounts of another tenant";
     NoSuchKey, "no_such_key", Failed, "see `chorus key list`, and --tenant for keys of another tenant";
     NoSuchDeadLetter, "no_such_dead_letter", Failed, "see `chorus dlq list`";
     CommandRefused, "command_refused", Failed, "see `chorus project show ID` for the state of the project";

@@ -9,14 +9,13 @@ use chorus_core::attempt::{
     AttemptWait, Claim, Delivery, DeliveryRow, Dispatch, Dispatched, EndedCall, Finish, Holding,
     LateUsage, Outstanding, QueuedAttempt, Reclaim, Reclaimed,
 };
-use chorus_core::id::{
-    AccountId, BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term,
-};
+use chorus_core::id::{BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::audit::{AccountUse, AuditEntry, AuditFilter};
 use chorus_core::port::bus::Record;
 use chorus_core::port::deliveries::{ChargedPage, EndPosition, Selection};
 use chorus_core::port::directory::{
-    Account, CredentialState, Imported, Mark, NewAccount, StoredSecret,
+    Account, CredentialState, Imported, Mark, NewAccount, Removal, StoredSecret,
 };
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
@@ -24,8 +23,8 @@ use chorus_core::port::projects::{
 };
 use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::port::{
-    ArtifactStore, Attempts, Deliveries, Directory, Keys, Leaders, Outbox, Projects, StoreError,
-    Waits, Workers,
+    ArtifactStore, Attempts, Audit, Deliveries, Directory, Keys, Leaders, Outbox, Projects,
+    StoreError, Waits, Workers,
 };
 use chorus_core::project::Summary;
 use chorus_core::time::{Millis, Timestamp};
@@ -165,7 +164,13 @@ timed! { Directory, "directory",
     fn secret(credential: CredentialId) -> Option<StoredSecret>;
     fn set_state(credential: CredentialId, state: CredentialState) -> ();
     fn mark_state(credential: CredentialId, state: CredentialState, mark: Mark) -> bool;
-    fn remove(tenant: &Tenant, account: AccountId) -> bool;
+    fn remove(tenant: &Tenant, what: Removal) -> bool;
+}
+
+timed! { Audit, "audit",
+    fn append(entry: AuditEntry) -> ();
+    fn entries(tenant: &Tenant, filter: AuditFilter, limit: u32) -> Vec<AuditEntry>;
+    fn uses(tenant: &Tenant, filter: AuditFilter, limit: u32) -> Vec<AccountUse>;
 }
 
 timed! { Keys, "keys",

@@ -48,8 +48,9 @@ impl Operation for UpdateAccount {
             .bind(new.tenant.as_str().to_owned());
         tx.change(statement).await?;
         for credential in &new.credentials {
+            let held = held_state(tx, credential.id).await?;
             delete_credential(tx, new.id, credential.id).await?;
-            insert_credential(tx, new, new.id, credential).await?;
+            insert_credential(tx, new, (new.id, held), credential).await?;
         }
         for credential in &self.removed {
             delete_credential(tx, new.id, *credential).await?;
@@ -71,13 +72,26 @@ async fn delete_credential(
     Ok(())
 }
 
+/// State of a stored credential that a person holds.
+async fn held_state(
+    tx: &mut Tx<'_>,
+    credential: CredentialId,
+) -> Result<Option<CredentialState>, Fault> {
+    let statement = sqlx::query("SELECT id, state FROM credentials WHERE id = $1");
+    let row = tx.row(statement.bind(credential.to_string())).await?;
+    let state: Option<CredentialState> = row
+        .map(|row| Cells::new("credentials", "id", &row).json("state"))
+        .transpose()?;
+    Ok(state.filter(CredentialState::is_held))
+}
+
 async fn one(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Imported, Fault> {
     if let Some(held_by) = duplicate(tx, new).await? {
         return Ok(Imported::Duplicate { held_by });
     }
     let account = account(tx, new).await?;
     for credential in &new.credentials {
-        insert_credential(tx, new, account, credential).await?;
+        insert_credential(tx, new, (account, None), credential).await?;
     }
     Ok(Imported::Added(account))
 }
@@ -91,9 +105,13 @@ async fn duplicate(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Option<String>, 
         {
             return Ok(Some(new.name.clone()));
         }
-        let held_by = held_by(tx, new, credential).await?;
-        if held_by.is_some() {
-            return Ok(held_by);
+        let forms =
+            std::iter::once(&credential.fingerprint).chain(&credential.earlier_fingerprints);
+        for fingerprint in forms {
+            let held_by = held_by(tx, new, (credential.id, fingerprint)).await?;
+            if held_by.is_some() {
+                return Ok(held_by);
+            }
         }
     }
     Ok(None)
@@ -104,15 +122,15 @@ async fn duplicate(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Option<String>, 
 async fn held_by(
     tx: &mut Tx<'_>,
     new: &NewAccount,
-    credential: &NewCredential,
+    (credential, fingerprint): (CredentialId, &str),
 ) -> Result<Option<String>, Fault> {
     let statement = sqlx::query(
         "SELECT a.id, a.name FROM credentials c JOIN accounts a ON a.id = c.account WHERE c.tenant = $1 AND c.fingerprint = $2 AND c.id <> $3",
     );
     let statement = statement
         .bind(new.tenant.as_str().to_owned())
-        .bind(credential.fingerprint.clone())
-        .bind(credential.id.to_string());
+        .bind(fingerprint.to_owned())
+        .bind(credential.to_string());
     tx.row(statement)
         .await?
         .map(|row| Cells::new("accounts", "id", &row).text("name"))
@@ -148,12 +166,13 @@ async fn account(tx: &mut Tx<'_>, new: &NewAccount) -> Result<AccountId, Fault> 
 async fn insert_credential(
     tx: &mut Tx<'_>,
     new: &NewAccount,
-    account: AccountId,
+    (account, held): (AccountId, Option<CredentialState>),
     credential: &NewCredential,
 ) -> Result<(), Fault> {
+    let state = held.unwrap_or(CredentialState::Active);
     let statement = sqlx::query(
-        "INSERT INTO credentials (id, account, tenant, fingerprint, provider, base_url, sealed, key_id, groups, state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO credentials (id, account, tenant, fingerprint, provider, base_url, sealed, key_id, groups, state, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING",
     );
     let statement = statement
         .bind(credential.id.to_string())
@@ -165,7 +184,8 @@ async fn insert_credential(
         .bind(credential.secret.sealed.clone())
         .bind(credential.secret.key_id.clone())
         .bind(json(&credential.groups)?)
-        .bind(json(&CredentialState::Active)?);
+        .bind(json(&state)?)
+        .bind(credential.expires_at.map(|at| at.0));
     tx.change(statement).await?;
     Ok(())
 }

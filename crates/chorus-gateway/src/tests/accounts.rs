@@ -1,0 +1,290 @@
+//! Accounts, pools and the audit over HTTP: scopes, secrets, hostile names.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chorus_accounts::AccountOperator;
+use chorus_core::catalog::{Catalog, Provider};
+use chorus_vault::address::AddressPolicy;
+use chorus_vault::{EnvelopeKey, KeyCheck, KeyChecker, Liveness};
+use serde_json::{Value, json};
+
+use super::fixture::{Fixture, Reply, TestGateway};
+
+/// A provider that accepts every key but those that begin with `dead`.
+struct Accepting;
+
+#[async_trait]
+impl KeyChecker for Accepting {
+    async fn check_key(&self, check: KeyCheck<'_>) -> Liveness {
+        if check.secret.expose().starts_with("dead") {
+            let reason = format!("{} is wrong", check.secret.expose());
+            return Liveness::Dead { reason };
+        }
+        Liveness::Alive
+    }
+}
+
+/// A fixture with one provider, and acts on accounts.
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::new();
+    let provider = json!({
+        "id": "p", "title": "P", "base_url": "https://p.example", "path": "/x",
+        "dialect": "openai_chat", "auth": "bearer",
+        "default_limits": [{
+            "dimension": "requests", "amount": 60, "window": {"kind": "bucket", "per_ms": 60_000},
+        }],
+    });
+    let provider: Provider = serde_json::from_value(provider).expect("a row");
+    let model = json!({
+        "slug": "p/m", "pool": "other", "routes": {"p": "m"}, "context": 8_192,
+        "max_output": 8_192, "price": {"input": 0, "output": 0}, "strength": 1,
+    });
+    let catalog = Arc::new(Catalog {
+        providers: vec![provider],
+        models: vec![serde_json::from_value(model).expect("a model")],
+    });
+    let ports = &fixture.ports;
+    let operator = AccountOperator {
+        directory: Arc::clone(&ports.directory),
+        audit: Arc::clone(&ports.audit),
+        bus: Arc::clone(&ports.bus),
+        clock: Arc::clone(&ports.clock),
+        catalog: Arc::clone(&catalog),
+        key: EnvelopeKey::generate(),
+        addresses: AddressPolicy::default(),
+        checker: Arc::new(Accepting),
+    };
+    fixture.settings.catalog = catalog;
+    fixture.settings.operator = Some(Arc::new(operator));
+    fixture
+}
+
+fn account(email: &str, key: &str) -> Value {
+    json!({"accounts": [{"email": email, "owner": "an", "credential": [{"provider": "p", "key": key}]}]})
+}
+
+async fn key(fixture: &Fixture, scopes: &str) -> String {
+    fixture.key("home", scopes, None).await.1
+}
+
+/// A gateway as the owner of a key sees it.
+struct Caller<'a> {
+    gateway: &'a TestGateway,
+    key: Option<String>,
+}
+
+impl Caller<'_> {
+    fn headers(&self) -> Vec<(&str, &str)> {
+        let key = self.key.iter();
+        key.map(|key| ("x-api-key", key.as_str())).collect()
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.gateway.get_with(path, &self.headers()).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Reply {
+        let body = body.to_string();
+        self.gateway.post_with(path, &self.headers(), &body).await
+    }
+
+    async fn import(&self, email: &str, secret: &str) {
+        let reply = self.post("/v1/accounts", &account(email, secret)).await;
+        assert_eq!(reply.expect(200).json()["added"], json!([email]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_and_changing_accounts_need_scopes_of_their_own() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let reader = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:read").await),
+    };
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write").await),
+    };
+    let client = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "projects:read projects:write").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    let listed = reader.get("/v1/accounts").await;
+    let text = String::from_utf8_lossy(&listed.body).into_owned();
+    assert_eq!(
+        listed.expect(200).json()["accounts"][0]["name"],
+        "a@example.org"
+    );
+    assert!(
+        !text.contains("sk-secret") && !text.contains("sealed"),
+        "{text}"
+    );
+    for path in ["/v1/accounts", "/v1/pools", "/v1/audit", "/v1/audit/uses"] {
+        client.get(path).await.expect_error(403, "missing_scope");
+    }
+    reader
+        .get("/v1/audit")
+        .await
+        .expect_error(403, "missing_scope");
+    for verb in ["pause", "enable", "probe"] {
+        let path = format!("/v1/accounts/a@example.org/{verb}");
+        let refused = reader.post(&path, &json!({})).await;
+        refused.expect_error(403, "missing_scope");
+        writer.post(&path, &json!({})).await.expect(200).json();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_a_tenant_sees_and_changes_no_other_tenants_accounts() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    let every = "projects:read projects:write accounts:read accounts:write";
+    let (_, stranger) = fixture.key("stranger", every, None).await;
+    let stranger = Caller {
+        gateway: &gateway,
+        key: Some(stranger),
+    };
+    let listed = stranger.get("/v1/accounts").await;
+    assert_eq!(listed.expect(200).json()["accounts"], json!([]));
+    let path = "/v1/accounts/a@example.org/pause";
+    let refused = stranger.post(path, &json!({})).await;
+    refused.expect_error(404, "no_such_account");
+    let owner = json!({"owner": "an"});
+    let refused = stranger.post("/v1/accounts/pause", &owner).await;
+    refused.expect_error(404, "no_such_account");
+    let acts = stranger.get("/v1/audit").await;
+    assert_eq!(acts.expect(200).json()["entries"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_is_in_the_audit_with_the_key_that_asked_and_a_dead_key_changes_nothing() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write accounts:read").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    let path = "/v1/accounts/a@example.org/rotate";
+    let dead = writer.post(path, &json!({"key": "dead-key-000"})).await;
+    let error = dead.expect_error(422, "key_refused");
+    assert!(!error.to_string().contains("dead-key"), "{error}");
+    let same = writer.post(path, &json!({"key": "sk-secret-key-1"})).await;
+    same.expect_error(409, "duplicate_key");
+    let done = writer.post(path, &json!({"key": "sk-secret-key-2"})).await;
+    let done = done.expect(200).json();
+    let shown = writer
+        .get("/v1/accounts/a@example.org")
+        .await
+        .expect(200)
+        .json();
+    let states: Vec<(&str, &str)> = shown["credentials"]
+        .as_array()
+        .expect("credentials")
+        .iter()
+        .map(|one| {
+            (
+                one["id"].as_str().unwrap_or(""),
+                one["state"].as_str().unwrap_or(""),
+            )
+        })
+        .collect();
+    assert!(states.contains(&(done["replaced"].as_str().expect("an id"), "draining")));
+    assert!(states.contains(&(done["credential"].as_str().expect("an id"), "active")));
+    let acts = writer.get("/v1/audit?limit=1").await.expect(200).json();
+    assert_eq!(acts["entries"][0]["action"], "rotate");
+    let caller = acts["entries"][0]["caller"].as_str().expect("a caller");
+    assert!(caller.starts_with("key_"), "{caller}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_names_and_reasons_are_refused_or_shown_as_they_are() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write accounts:read").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    for name in [
+        "%2e%2e%2f",
+        "a@example.org%00",
+        "'%20OR%20''='",
+        "%F0%9F%92%A3",
+        "acc_",
+    ] {
+        let path = format!("/v1/accounts/{name}/pause");
+        let refused = writer.post(&path, &json!({})).await;
+        refused.expect_error(404, "no_such_account");
+    }
+    let path = "/v1/accounts/a@example.org/pause";
+    for reason in [
+        "two\nlines",
+        "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789",
+        &"x".repeat(501),
+    ] {
+        let refused = writer.post(path, &json!({"reason": reason})).await;
+        refused.expect_error(422, "invalid_field");
+    }
+    let reason = "<script>alert(1)</script> \u{202e}";
+    writer
+        .post(path, &json!({"reason": reason}))
+        .await
+        .expect(200)
+        .json();
+    let owner = writer.post("/v1/accounts/pause", &json!({})).await;
+    owner.expect_error(422, "invalid_field");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_without_keys_does_not_change_accounts() {
+    let mut fixture = fixture();
+    fixture.settings.auth = crate::settings::Auth::Open(chorus_core::id::Tenant::new("home"));
+    let gateway = fixture.gateway();
+    let open = Caller {
+        gateway: &gateway,
+        key: None,
+    };
+    let import = account("a@example.org", "sk-secret-key-1");
+    let refused = open.post("/v1/accounts", &import).await;
+    refused.expect_error(403, "missing_scope");
+    assert_eq!(
+        open.get("/v1/accounts").await.expect(200).json()["accounts"],
+        json!([])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_show_accounts_by_state_and_configured_limits() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write accounts:read").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    writer.import("b@example.org", "sk-secret-key-2").await;
+    writer
+        .post("/v1/accounts/b@example.org/pause", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    let pools = writer.get("/v1/pools").await.expect(200).json();
+    let pool = &pools["pools"][0];
+    assert_eq!(
+        (&pool["pool"], &pool["waiting"]),
+        (&json!("other"), &json!(0))
+    );
+    assert_eq!(pool["credentials"]["active"], 1);
+    assert_eq!(pool["credentials"]["paused"], 1);
+    assert_eq!(pool["groups"].as_array().map(Vec::len), Some(2));
+    assert_eq!(pool["groups"][0]["limits"][0]["configured"], 60);
+}
