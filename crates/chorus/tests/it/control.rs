@@ -198,7 +198,7 @@ async fn a_key_of_the_environment_is_checked_named_when_refused_and_replaced_whe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edited_row_updates_its_account_and_a_pause_is_ended_by_a_probe() {
+async fn an_edited_row_updates_its_account_and_no_probe_and_no_import_ends_a_pause() {
     let fixture = fixture(Vec::new()).await;
     let again = fixture.chorus(&["account", "import", "accounts.toml"]);
     let text = output_text(&again);
@@ -211,7 +211,7 @@ async fn an_edited_row_updates_its_account_and_a_pause_is_ended_by_a_probe() {
     assert!(updated.contains("models or limits"), "{updated}");
     fixture.chorus(&["account", "pause", "one@example.com"]);
     let paused = output_text(&fixture.chorus(&["account", "list"]));
-    assert!(paused.contains("paused by"), "{paused}");
+    assert!(paused.contains("deepseek     paused"), "{paused}");
     let doctor = output_text(&fixture.chorus(&["doctor"]));
     assert!(
         doctor.contains("chorus account enable one@example.com"),
@@ -219,9 +219,20 @@ async fn an_edited_row_updates_its_account_and_a_pause_is_ended_by_a_probe() {
     );
     let probed = fixture.chorus(&["account", "probe", "one@example.com"]);
     assert!(probed.status.success(), "{}", output_text(&probed));
-    let shown = output_text(&fixture.chorus(&["account", "show", "one@example.com"]));
+    assert!(
+        output_text(&probed).contains("the pause holds"),
+        "{}",
+        output_text(&probed)
+    );
+    fixture.chorus(&["account", "import", "accounts.toml"]);
+    let show = ["account", "show", "one@example.com"];
+    let shown = output_text(&fixture.chorus(&show));
+    assert!(shown.contains("deepseek  paused"), "{shown}");
+    fixture.chorus(&["account", "enable", "one@example.com"]);
+    let shown = output_text(&fixture.chorus(&show));
     assert!(shown.contains("deepseek  active"), "{shown}");
-    assert!(shown.contains("3 concurrency at once"), "{shown}");
+    assert!(shown.contains("3 calls at once"), "{shown}");
+    assert!(shown.contains("Nothing runs here"), "{shown}");
     drop(fixture);
 }
 
