@@ -52,6 +52,7 @@ trait Rows:
     + Outbox
     + Leaders
     + Directory
+    + chorus_core::port::Audit
     + Keys
     + ArtifactStore
     + Waits
@@ -65,6 +66,7 @@ impl<T> Rows for T where
         + Outbox
         + Leaders
         + Directory
+        + chorus_core::port::Audit
         + Keys
         + ArtifactStore
         + Waits
