@@ -8,6 +8,7 @@
 //!
 //! Deliberately absent: calls of models, results, decisions about projects.
 
+mod accounts;
 mod backlog;
 mod commit;
 mod context;

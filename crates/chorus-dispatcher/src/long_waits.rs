@@ -19,6 +19,8 @@ pub(crate) struct LongWaits {
     sent: BTreeMap<ProjectId, WaitReason>,
     /// Last delivery of each project in this term; a first one ends the conditions of earlier terms.
     served: BTreeMap<ProjectId, Timestamp>,
+    /// Ends of conditions that could not be sent.
+    unsent_ends: BTreeMap<ProjectId, Finding>,
 }
 
 /// A condition to be sent to a project; none for its end.
@@ -43,6 +45,7 @@ impl LongWaits {
             term_began,
             sent: BTreeMap::new(),
             served: BTreeMap::new(),
+            unsent_ends: BTreeMap::new(),
         }
     }
 
@@ -59,9 +62,23 @@ impl LongWaits {
         })
     }
 
-    /// Forgets a condition that could not be sent.
-    pub(crate) fn unsent(&mut self, project: ProjectId) {
+    /// Forgets the condition of a project; returns its end.
+    pub(crate) fn ended(&mut self, tenant: Tenant, project: ProjectId) -> Finding {
         self.sent.remove(&project);
+        Finding {
+            tenant,
+            project,
+            wait: None,
+        }
+    }
+
+    /// Returns a finding that could not be sent with the next ones: a condition if it still holds, an end in any
+    /// case.
+    pub(crate) fn unsent(&mut self, finding: Finding) {
+        self.sent.remove(&finding.project);
+        if finding.wait.is_none() {
+            self.unsent_ends.insert(finding.project, finding);
+        }
     }
 
     /// Returns the conditions of projects that have waited for longer than the bound, each reason once.
@@ -89,7 +106,8 @@ impl LongWaits {
             let is_live = projects.contains_key(project) || under_way.contains(project);
             is_live || now.since(*at) < bound
         });
-        let mut findings = Vec::new();
+        let unsent_ends = std::mem::take(&mut self.unsent_ends);
+        let mut findings: Vec<Finding> = unsent_ends.into_values().collect();
         for (project, waiting) in projects {
             let wait = waiting.longest;
             let was_served = self

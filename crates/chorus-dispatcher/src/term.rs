@@ -1,6 +1,6 @@
 //! One term: restores held leases, then admits, dispatches and learns, beside the [`reconciler`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
-use chorus_core::port::directory::{Account, Credential, CredentialState, Mark};
+use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
-use chorus_core::port::projects::Cursor;
 use chorus_core::port::retry::Backoff;
-use chorus_core::project::{ClientCommand, ProjectStateKind};
+use chorus_core::port::waits::HeldUpProject;
+use chorus_core::project::ClientCommand;
 use chorus_core::record;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::{self as pool, Admission, EndpointIndex, RoleModels};
 use futures_util::future::{Either, select};
 
+use crate::accounts::Accounts;
 use crate::backlog::Backlog;
 use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
@@ -38,12 +39,6 @@ const NOTICES_AT_ONCE: usize = 256;
 
 /// Pause after a reading of the rows, as a multiple of its duration.
 const READING_PAUSE: u64 = 4;
-
-/// State of projects that a change of accounts may help, as in their [`Summary`](chorus_core::project::Summary).
-const HELD_UP: &str = ProjectStateKind::NeedsAttention.as_str();
-
-/// Maximum number of projects in one reading of a tenant's list.
-const PROJECTS_AT_ONCE: u32 = 1_000;
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -70,10 +65,7 @@ struct EventLoop<'a> {
     slots_due: Timestamp,
     /// Credentials that answered although they were parked, to be made active.
     answered: BTreeMap<CredentialId, Timestamp>,
-    tenants: BTreeSet<Tenant>,
-    /// Accounts of each tenant as they were read last.
-    accounts: BTreeMap<Tenant, Vec<Account>>,
-    accounts_due: Timestamp,
+    accounts: Accounts,
     read_at: Timestamp,
     read_last: Timestamp,
     /// Duration of the last reading: long ones leave the loop four times as long to other work.
@@ -110,9 +102,7 @@ impl<'a> EventLoop<'a> {
             long_waits: LongWaits::new(context.now()),
             slots_due: Timestamp(i64::MIN),
             answered: BTreeMap::new(),
-            tenants: BTreeSet::new(),
-            accounts: BTreeMap::new(),
-            accounts_due: Timestamp(i64::MIN),
+            accounts: Accounts::new(),
             read_at: Timestamp(i64::MIN),
             read_last: Timestamp(i64::MIN),
             read_took: Millis::ZERO,
@@ -203,7 +193,7 @@ impl<'a> EventLoop<'a> {
         loop {
             let now = self.context.now();
             self.activate_answered().await;
-            if now >= self.accounts_due {
+            if now >= self.accounts.due {
                 self.read_accounts().await;
             }
             if now >= self.slots_due {
@@ -236,7 +226,7 @@ impl<'a> EventLoop<'a> {
     async fn next_event(&mut self, tail: &mut RecordTail) -> Event {
         let tick = self.context.clock.sleep_until(
             self.read_at
-                .min(self.accounts_due)
+                .min(self.accounts.due)
                 .min(self.waits_due)
                 .min(self.slots_due),
         );
@@ -262,7 +252,7 @@ impl<'a> EventLoop<'a> {
                 self.feedback.cancelled(&attempts, now);
                 self.read_soon();
             }
-            Notice::AccountsChanged => self.accounts_due = now,
+            Notice::AccountsChanged => self.accounts.due = now,
         }
     }
 
@@ -284,7 +274,7 @@ impl<'a> EventLoop<'a> {
             let statement = self.context.statement("make a credential active", marking);
             if statement.await.is_ok() {
                 tracing::info!(credential.id = %credential, "a parked credential answers again");
-                self.accounts_due = self.context.now();
+                self.accounts.due = self.context.now();
             }
         }
     }
@@ -409,84 +399,38 @@ impl<'a> EventLoop<'a> {
 
     /// Sends a condition to the orchestrator of its project; one that cannot be stored is found again.
     async fn send_condition(&mut self, finding: Finding) {
-        let Finding {
-            tenant,
-            project,
-            wait,
-        } = finding;
-        let at = self.context.now();
+        let (at, wait) = (self.context.now(), finding.wait.clone());
         let command = ClientCommand::Condition { at, wait };
-        let record = record::command(self.context.event_id(), &tenant, project, &command);
-        let storing = self
-            .context
-            .projects
-            .command(&tenant, project, record.clone());
+        let (tenant, project) = (&finding.tenant, finding.project);
+        let record = record::command(self.context.event_id(), tenant, project, &command);
+        let projects = &self.context.projects;
+        let storing = projects.command(tenant, project, record.clone());
         match self.context.statement("send a condition", storing).await {
             Ok(true) => self.context.publish(vec![record]).await,
             Ok(false) => {}
-            Err(_) => self.long_waits.unsent(project),
+            Err(_) => self.long_waits.unsent(finding),
         }
     }
 
     /// Reads the accounts of tenants that are new to this term.
     async fn load_tenants(&mut self, tenants: impl Iterator<Item = &Tenant>) {
-        let new: BTreeSet<Tenant> = tenants
-            .filter(|tenant| !self.admission.index().knows(tenant))
-            .cloned()
-            .collect();
-        for tenant in new {
-            self.read_accounts_of(&tenant).await;
-            self.tenants.insert(tenant);
-        }
+        self.accounts
+            .load(self.context, &mut self.admission, tenants)
+            .await;
     }
 
     async fn read_accounts(&mut self) {
-        self.accounts_due = self.context.now() + self.context.settings.accounts;
-        for tenant in self.tenants.clone() {
-            self.read_accounts_of(&tenant).await;
-        }
+        self.accounts
+            .read_all(self.context, &mut self.admission)
+            .await;
+        self.end_conditions().await;
     }
 
-    async fn read_accounts_of(&mut self, tenant: &Tenant) {
-        let accounts = self.context.directory.accounts(tenant);
-        let Ok(accounts) = self.context.statement("read accounts", accounts).await else {
-            return;
-        };
-        let known = self.accounts.insert(tenant.clone(), accounts.clone());
-        let may_serve = has_new_active(&known.unwrap_or_default(), &accounts);
-        self.admission
-            .update_endpoints(|index| index.set(tenant, accounts));
-        if may_serve {
-            self.end_conditions(tenant).await;
-        }
-    }
-
-    /// Has tasks tried again that no account could serve; a condition that still holds is found again.
-    async fn end_conditions(&mut self, tenant: &Tenant) {
-        let mut before = None;
-        loop {
-            let listed = self.context.projects.list(tenant, before, PROJECTS_AT_ONCE);
-            let Ok(listed) = self.context.statement("list projects", listed).await else {
-                // The next reading of the accounts finds them new once more.
-                self.accounts.remove(tenant);
-                return;
-            };
-            for project in listed.iter().filter(|project| project.state == HELD_UP) {
-                self.long_waits.unsent(project.id);
-                self.send_condition(Finding {
-                    tenant: tenant.clone(),
-                    project: project.id,
-                    wait: None,
-                })
-                .await;
-            }
-            before = match listed.last() {
-                Some(last) if listed.len() == PROJECTS_AT_ONCE as usize => Some(Cursor {
-                    created_at: last.created_at,
-                    id: last.id,
-                }),
-                _ => return,
-            };
+    /// Has tasks tried again that no account could serve.
+    async fn end_conditions(&mut self) {
+        for HeldUpProject { tenant, project } in self.accounts.helped(self.context).await {
+            let finding = self.long_waits.ended(tenant, project);
+            self.send_condition(finding).await;
         }
     }
 
@@ -529,23 +473,6 @@ impl<'a> EventLoop<'a> {
             );
         }
     }
-}
-
-/// Returns true if a credential is active now that was not, or that served other models.
-fn has_new_active(known: &[Account], accounts: &[Account]) -> bool {
-    let credentials = |accounts: &[Account]| -> Vec<Credential> {
-        let of = accounts.iter().flat_map(|account| &account.credentials);
-        of.cloned()
-            .map(|credential| Credential {
-                mark: None,
-                ..credential
-            })
-            .collect()
-    };
-    let known = credentials(known);
-    credentials(accounts).iter().any(|credential| {
-        credential.state == CredentialState::Active && !known.contains(credential)
-    })
 }
 
 async fn read_queue(context: &Context) -> Result<Vec<QueuedAttempt>, StoreError> {

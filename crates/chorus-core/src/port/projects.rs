@@ -30,6 +30,13 @@ pub trait Projects: Send + Sync {
     /// Returns the project with its version, none if there is no such project.
     async fn load(&self, project: ProjectId) -> Result<Option<Loaded>, StoreError>;
 
+    /// Returns the head of a project with its version, without its tasks; none if there is no such project.
+    ///
+    /// The provided implementation reads the tasks too; a database reads one row.
+    async fn head(&self, project: ProjectId) -> Result<Option<LoadedHead>, StoreError> {
+        Ok(self.load(project).await?.map(LoadedHead::from))
+    }
+
     /// Commits one decision, whole or not at all.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
@@ -114,6 +121,27 @@ pub struct Loaded {
     pub seq: Seq,
     /// Head and tasks.
     pub project: Project,
+}
+
+/// The head of a project with the version that it has in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedHead {
+    /// Version of the row.
+    pub version: Version,
+    /// Place of the last event.
+    pub seq: Seq,
+    /// Head without the tasks.
+    pub head: Head,
+}
+
+impl From<Loaded> for LoadedHead {
+    fn from(loaded: Loaded) -> Self {
+        Self {
+            version: loaded.version,
+            seq: loaded.seq,
+            head: loaded.project.head,
+        }
+    }
 }
 
 /// One decision of the orchestrator.

@@ -29,7 +29,7 @@ use chorus_core::port::workers::WorkerSlots;
 use chorus_core::port::{
     Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError, Workers,
 };
-use chorus_core::project::{Head, NewHead};
+use chorus_core::project::{Attention, Head, NewHead, State};
 use chorus_core::record;
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
@@ -204,11 +204,33 @@ impl Fixture {
         self.commit(Vec::new(), vec![AttemptId::new(number)]);
     }
 
+    /// The project needs attention: one task is held, and none is queued.
+    pub(super) fn hold_up(&mut self) {
+        let why = Attention::NoAccount {
+            message: "none serves it".to_owned(),
+        };
+        let state = State::NeedsAttention {
+            since: Timestamp(0),
+            why,
+            was: Box::new(State::Running),
+        };
+        let held = Head {
+            state,
+            held: 1,
+            ..head()
+        };
+        self.commit_as(held, Vec::new(), Vec::new());
+    }
+
     fn commit(&mut self, attempts: Vec<NewAttempt>, cancel: Vec<AttemptId>) {
+        self.commit_as(head(), attempts, cancel);
+    }
+
+    fn commit_as(&mut self, head: Head, attempts: Vec<NewAttempt>, cancel: Vec<AttemptId>) {
         let commit = Commit {
             project: PROJECT,
             expected: Version(self.version),
-            head: head(),
+            head,
             tasks: Vec::new(),
             attempts,
             cancel,
@@ -414,7 +436,7 @@ fn head() -> Head {
 
 fn project(budget: MicroUsd) -> NewProject {
     let record = Record {
-        id: EventId::new(1),
+        id: EventId::new(u128::MAX),
         topic: Topic::ProjectCmd,
         key: PROJECT.to_string(),
         headers: Vec::new(),

@@ -150,3 +150,19 @@ fn a_long_wait_is_a_condition_of_the_project_once_and_ends_with_its_next_deliver
     assert_eq!(in_state(&fixture, 1..=3, AttemptState::Dispatched), 3);
     assert_eq!(conditions(&fixture)[1..], [None], "the end, once");
 }
+
+#[test]
+fn a_project_without_queued_attempts_is_tried_again_once_an_account_can_serve_it() {
+    let mut fixture = Fixture::new(RICH, slots(50));
+    let refused = CredentialState::Refused {
+        reason: "expired".to_owned(),
+    };
+    set_state(&fixture, refused);
+    fixture.hold_up();
+    fixture.start(1);
+    fixture.run_until(20_000);
+    assert_eq!(conditions(&fixture), [], "nothing can serve it yet");
+    set_state(&fixture, CredentialState::Active);
+    fixture.run_until(30_000);
+    assert_eq!(conditions(&fixture), [None]);
+}

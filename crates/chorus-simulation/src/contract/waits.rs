@@ -3,9 +3,10 @@
 
 use chorus_core::attempt::{AttemptWait, NewAttempt, Requeue, WaitReason};
 use chorus_core::failure::FailureClass;
-use chorus_core::id::{AccountId, BootId, Epoch, Pool};
+use chorus_core::id::{AccountId, BootId, Epoch, Pool, ProjectId, Tenant};
 use chorus_core::port::projects::Commit;
 use chorus_core::port::workers::{TakenSlots, WorkerSlots};
+use chorus_core::project::{Attention, Head, State};
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
@@ -20,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_long_line_hides_no_other_line,
         what_may_not_start_soon_is_not_read,
         an_announcement_lives_until_its_end,
+        projects_that_are_held_up_are_found_page_by_page,
         slots_are_taken_by_dispatched_and_running_deliveries,
     ]
 }
@@ -167,5 +169,52 @@ async fn slots_are_taken_by_dispatched_and_running_deliveries(context: CaseConte
     let process = holding.holder.process();
     let found = context.ports.workers.taken_slots().await?;
     assert_eq!(found, [taken(None), taken(Some(process))]);
+    Ok(())
+}
+
+async fn projects_that_are_held_up_are_found_page_by_page(context: CaseContext) -> Outcome {
+    let mut held_up = Vec::new();
+    for number in 0..4 {
+        let project = context.project(AMPLE).await?;
+        let was = Box::new(State::Running);
+        let state = match number {
+            0 => State::Running,
+            1 => State::Paused { was },
+            _ => State::NeedsAttention {
+                since: context.now(),
+                why: Attention::NoAccount {
+                    message: "none".to_owned(),
+                },
+                was,
+            },
+        };
+        let head = fixtures::head(project, &Tenant::new("tenant"), context.now());
+        let head = Head { state, ..head };
+        let commit = context.decision(project).await?;
+        let decided = head.clone();
+        context
+            .decide(Commit {
+                head: decided,
+                ..commit
+            })
+            .await?;
+        let loaded = context.ports.projects.head(project).await?;
+        assert_eq!(loaded.map(|loaded| loaded.head), Some(head));
+        held_up.extend((number > 0).then_some(project));
+    }
+    let mut found: Vec<ProjectId> = Vec::new();
+    loop {
+        let page = context.ports.waits.held_up(found.last().copied(), 2).await?;
+        assert!(page.len() <= 2 && page.iter().all(|one| one.tenant == Tenant::new("tenant")));
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page.into_iter().map(|one| one.project));
+    }
+    assert_eq!(found, held_up);
+    assert_eq!(
+        context.ports.projects.head(ProjectId::new(u128::MAX)).await?,
+        None
+    );
     Ok(())
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chorus_core::attempt::AttemptWait;
 use chorus_core::id::ProjectId;
+use chorus_core::port::waits::HeldUpProject;
 use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::port::{StoreError, Waits, Workers};
 use chorus_core::time::Millis;
@@ -26,6 +27,16 @@ impl Waits for Faulty<dyn Waits> {
         let show = |found: &Vec<AttemptWait>| format!("{} waits", found.len());
         let found = self.inner.waits_of(project, limit);
         self.point.call(Part::Store, "waits", show, found).await
+    }
+
+    async fn held_up(
+        &self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<HeldUpProject>, StoreError> {
+        let show = |found: &Vec<HeldUpProject>| format!("{} projects", found.len());
+        let found = self.inner.held_up(after, limit);
+        self.point.call(Part::Store, "held up", show, found).await
     }
 }
 

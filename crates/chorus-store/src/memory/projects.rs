@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{
-    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, LoadedHead, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Project, Summary};
@@ -44,6 +44,16 @@ impl Projects for Store {
                 version: row.version,
                 seq: row.seq,
                 project: row.project.clone(),
+            })
+        }))
+    }
+
+    async fn head(&self, project: ProjectId) -> Result<Option<LoadedHead>, StoreError> {
+        Ok(self.with_rows(|rows| {
+            rows.projects.get(&project).map(|row| LoadedHead {
+                version: row.version,
+                seq: row.seq,
+                head: row.project.head.clone(),
             })
         }))
     }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chorus_core::attempt::{AttemptState, AttemptWait};
 use chorus_core::id::{Epoch, ProjectId};
+use chorus_core::port::waits::{HeldUpProject, is_held_up};
 use chorus_core::port::{StoreError, Waits};
 
 use super::Store;
@@ -46,6 +47,25 @@ impl Waits for Store {
                     wait_of(row, recorded, last.map(|last| &last.delivery), ahead, now)
                 });
             waits.collect()
+        }))
+    }
+
+    async fn held_up(
+        &self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<HeldUpProject>, StoreError> {
+        Ok(self.with_rows(|rows| {
+            let later = rows.projects.iter().filter(|(id, row)| {
+                is_held_up(&row.project.head.state) && after.is_none_or(|after| **id > after)
+            });
+            later
+                .map(|(id, row)| HeldUpProject {
+                    tenant: row.tenant.clone(),
+                    project: *id,
+                })
+                .take(limit as usize)
+                .collect()
         }))
     }
 }

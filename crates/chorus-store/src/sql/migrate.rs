@@ -58,6 +58,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0008_audit",
         text: include_str!("../../migrations/0008_audit.sql"),
     },
+    Migration {
+        number: 9,
+        name: "0009_queue",
+        text: include_str!("../../migrations/0009_queue.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

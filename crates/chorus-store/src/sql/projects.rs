@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chorus_core::id::{ProjectId, Seq, Tenant, Version};
 use chorus_core::port::bus::Record;
 use chorus_core::port::projects::{
-    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, LoadedHead, NewProject, StoredEvent, Submitted,
 };
 use chorus_core::port::{Projects, StoreError};
 use chorus_core::project::{Head, Project, Summary, Task};
@@ -43,6 +43,20 @@ impl Projects for Store {
             .read(sqlx::query(LOAD).bind(project.to_string()))
             .await?;
         Ok(loaded(project, &rows)?)
+    }
+
+    async fn head(&self, project: ProjectId) -> Result<Option<LoadedHead>, StoreError> {
+        let statement = sqlx::query("SELECT id, version, seq, head FROM projects WHERE id = $1");
+        let rows = self.read(statement.bind(project.to_string())).await?;
+        let head = rows.first().map(|row| {
+            let cells = Cells::new("projects", "id", row);
+            Ok::<_, Fault>(LoadedHead {
+                version: Version(cells.count("version")?),
+                seq: Seq(cells.count("seq")?),
+                head: cells.json("head")?,
+            })
+        });
+        Ok(head.transpose()?)
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

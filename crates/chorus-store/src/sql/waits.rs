@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chorus_core::attempt::AttemptWait;
-use chorus_core::id::ProjectId;
+use chorus_core::id::{ProjectId, Tenant};
+use chorus_core::port::waits::HeldUpProject;
 use chorus_core::port::{StoreError, Waits};
 use sqlx::any::AnyRow;
 
@@ -36,6 +37,28 @@ impl Waits for Store {
             waits.push(self.wait(row, ahead).await?);
         }
         Ok(waits)
+    }
+
+    async fn held_up(
+        &self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<HeldUpProject>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT id, tenant FROM projects WHERE state IN ('needs_attention', 'paused') AND id > $1 ORDER BY id LIMIT $2",
+        );
+        let after = after.map_or_else(String::new, |after| after.to_string());
+        let rows = self
+            .read(statement.bind(after).bind(i64::from(limit)))
+            .await?;
+        let held_up = rows.iter().map(|row| {
+            let cells = Cells::new("projects", "id", row);
+            Ok(HeldUpProject {
+                tenant: Tenant::new(cells.text("tenant")?),
+                project: cells.parsed("id")?,
+            })
+        });
+        Ok(held_up.collect::<Result<_, Fault>>()?)
     }
 }
 

@@ -130,16 +130,79 @@ async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
     }
     let imported = fixture.chorus(&["account", "import", "two.toml"]);
     assert!(imported.status.success(), "{}", output_text(&imported));
+    ends_done(&fixture, &mut run);
+    fixture.end().await;
+}
+
+/// A project every task of which is held, because the key of its only account is refused; its process was killed.
+/// The second account is in `two.toml`.
+async fn held_and_killed() -> (Fixture, String) {
+    let dead = FaultRule {
+        organisation: Some("org-one".to_owned()),
+        ..FaultRule::always(Fault::DeadKey)
+    };
+    let config = chorus_provider_sim::config::Config {
+        faults: vec![dead],
+        ..quick()
+    };
+    let fixture = Fixture::bare(config, "").await;
+    let accounts = fixture.accounts(4);
+    let (one, two) = accounts.split_once("\n\n").expect("two accounts");
+    fixture.write("one.toml", one);
+    fixture.write("two.toml", two);
+    let imported = fixture.chorus(&["account", "import", "one.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    fixture.write("brief.md", &Chronicle::brief());
+    fixture.write("docs/chronicle.md", &BOOK.text());
+    let mut run = started(&fixture);
+    until((&fixture, &mut run), &["project", "list"], "prj_");
+    let id = fixture.project().to_string();
+    let show = ["project", "show", &id];
+    until((&fixture, &mut run), &show, "needs attention [");
+    run.kill().expect("the run can be ended");
+    run.wait().expect("the run ends");
+    (fixture, id)
+}
+
+fn resumed(fixture: &Fixture, id: &str) -> Child {
+    let mut command = fixture.process(&["resume", id, "--out", "out", "--yes", "--assume"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the binary runs")
+}
+
+/// Waits until a project is done.
+fn ends_done(fixture: &Fixture, run: &mut Child) {
     let end = now() + DEADLINE;
     while run.try_wait().expect("the run can be asked").is_none() {
         if now() >= end {
             run.kill().expect("the run can be ended");
-            panic!("the project does not go on: {}", rest(&mut run));
+            panic!("the project does not go on: {}", rest(run));
         }
         fixture.chorus(&["project", "list"]);
     }
     let status = run.wait().expect("the run ends");
-    assert_eq!(status.code(), Some(0), "{}", rest(&mut run));
+    assert_eq!(status.code(), Some(0), "{}", rest(run));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_imported_after_a_restart_makes_a_held_project_go_on() {
+    let (fixture, id) = held_and_killed().await;
+    let mut run = resumed(&fixture, &id);
+    let show = ["project", "show", &id];
+    until((&fixture, &mut run), &show, "needs attention [");
+    let imported = fixture.chorus(&["account", "import", "two.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    ends_done(&fixture, &mut run);
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_imported_while_nothing_runs_makes_a_held_project_go_on() {
+    let (fixture, id) = held_and_killed().await;
+    let imported = fixture.chorus(&["account", "import", "two.toml"]);
+    assert!(imported.status.success(), "{}", output_text(&imported));
+    let mut run = resumed(&fixture, &id);
+    ends_done(&fixture, &mut run);
     fixture.end().await;
 }
 
