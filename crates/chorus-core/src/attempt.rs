@@ -24,7 +24,7 @@ pub use ended_call::EndedCall;
 pub use failure_cause::FailureCause;
 pub use finish::{AttemptDone, DeliveryEnd, DeliveryRow, Finish, LateUsage, Outcome, Requeue};
 pub use holding::Holding;
-pub use queue::{CallSize, NewAttempt, QueuedAttempt, WorkOrder};
+pub use queue::{CallSize, NewAttempt, QueuedAttempt, UnfitModel, WorkOrder};
 pub use state::{
     ARROWS, AttemptArrow, AttemptState, AttemptTrigger, Counter, EpochRule, Who, between, step,
 };

@@ -87,8 +87,8 @@ pub enum RequeueReaction {
     NotCounted,
     /// Queued again as a retry; the attempt fails after `max_retries` of them.
     CountedAsRetry,
-    /// Failed: another try would fail alike.
-    AttemptFails,
+    /// Queued again for another model; the attempt fails where none is left.
+    OtherModel,
 }
 
 /// Next state of the credential that a failed call used.
@@ -261,10 +261,10 @@ pub const TABLE: [FailureRule; 11] = [
     },
     FailureRule {
         class: FailureClass::Request,
-        requeue: RequeueReaction::AttemptFails,
+        // What one model refuses, a prompt too long for instance, another one may take.
+        requeue: RequeueReaction::OtherModel,
         account_health: HealthReaction::Neutral,
         breaker: BreakerReaction::Ignored,
-        may_move_to_sibling: false,
         base_delay: Millis::ZERO,
         client_text: ClientText {
             code: "upstream_request_refused",
@@ -381,7 +381,7 @@ pub fn retry_at(
 ) -> Timestamp {
     let counted = match rule.requeue {
         RequeueReaction::CountedAsRetry => retries.min(16),
-        RequeueReaction::NotCounted | RequeueReaction::AttemptFails => 0,
+        RequeueReaction::NotCounted | RequeueReaction::OtherModel => 0,
     };
     let doubled = rule.base_delay.0.saturating_mul(1 << counted);
     let jitter = doubled.min(LONGEST_WAIT.0) * chance.min(CHANCE) / CHANCE;

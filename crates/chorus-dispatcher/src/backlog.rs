@@ -85,7 +85,7 @@ fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
         lease,
         tenant: attempt.tenant.clone(),
         interactive: false,
-        selector: ModelSelector::Role(attempt.kind.role()),
+        selector: selector(row),
         kind: attempt.kind,
         size: attempt.size.continued(row.continues),
         priority: attempt.priority,
@@ -97,5 +97,17 @@ fn request(lease: LeaseId, row: &QueuedAttempt) -> AdmissionRequest {
         refused_by: row.refused_by,
         refused_until: row.queued_at + LONGEST_WAIT,
         prefix: None,
+    }
+}
+
+fn selector(row: &QueuedAttempt) -> ModelSelector {
+    let role = row.attempt.kind.role();
+    if row.unfit.is_empty() {
+        return ModelSelector::Role(role);
+    }
+    let unfit = row.unfit.iter().map(|unfit| unfit.model.clone());
+    ModelSelector::RoleExcept {
+        role,
+        unfit: unfit.collect(),
     }
 }

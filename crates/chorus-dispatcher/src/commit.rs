@@ -14,11 +14,45 @@ use chorus_core::record;
 
 use crate::context::Context;
 
+/// Number of models that refuse a request from which no other one is tried.
+const UNFIT_LIMIT: usize = 3;
+
 /// A queued row with the decision on it.
 #[derive(Debug)]
 pub(crate) struct DecidedRow {
     pub(crate) row: QueuedAttempt,
     pub(crate) decision: DispatchDecision,
+}
+
+impl DecidedRow {
+    /// A row with its decision. Where models refused the request itself and no other one serves it, the
+    /// request is the cause.
+    pub(crate) fn new(row: QueuedAttempt, decision: DispatchDecision) -> Self {
+        let decision = match (decision, row.unfit.last()) {
+            (DispatchDecision::Refuse(FailureCause::NoAccount { .. }), Some(unfit)) => {
+                let message = format!("{} says: {}", unfit.model, unfit.message);
+                DispatchDecision::Refuse(FailureCause::Request { message })
+            }
+            (decision, _) => decision,
+        };
+        Self { row, decision }
+    }
+
+    /// A refusal that follows from what happened to the row; none if it may be tried again.
+    pub(crate) fn given_up(row: &QueuedAttempt, lost_limit: u32) -> Option<Self> {
+        let cause = if row.lost >= lost_limit {
+            FailureCause::KillsWorkers
+        } else if row.unfit.len() >= UNFIT_LIMIT {
+            let message = row.unfit.last()?.message.clone();
+            FailureCause::Request { message }
+        } else {
+            return None;
+        };
+        Some(Self {
+            row: row.clone(),
+            decision: DispatchDecision::Refuse(cause),
+        })
+    }
 }
 
 /// Rows that were granted a lease.

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chorus_core::attempt::{
-    DispatchDecision, FailureCause, Outstanding, QueuedAttempt, WaitReason,
+    DispatchDecision, Outstanding, QueuedAttempt, WaitReason,
 };
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
@@ -340,22 +340,19 @@ impl<'a> EventLoop<'a> {
             self.feedback.queued_again(row, self.read_last);
         }
         let lost_limit = self.context.settings.lost_limit;
-        let (killers, fresh): (Vec<_>, Vec<_>) = changes
-            .fresh
-            .into_iter()
-            .partition(|row| row.lost >= lost_limit);
-        for row in fresh {
+        let mut given_up = Vec::new();
+        for row in changes.fresh {
+            if let Some(refusal) = DecidedRow::given_up(&row, lost_limit) {
+                given_up.push(refusal);
+                continue;
+            }
             if !self.admission.index().knows(&row.attempt.tenant) {
                 continue;
             }
             let request = self.backlog.insert(self.context.lease_id(), row);
             self.admission.push(request);
         }
-        let refuse = |row| DecidedRow {
-            row,
-            decision: DispatchDecision::Refuse(FailureCause::KillsWorkers),
-        };
-        commit(self.context, killers.into_iter().map(refuse).collect()).await;
+        commit(self.context, given_up).await;
     }
 
     /// Records why rows wait, as far as the reasons have changed. A failed statement is repeated at the next turn.
@@ -443,7 +440,7 @@ impl<'a> EventLoop<'a> {
             match self.backlog.remove(lease) {
                 Some(row) => {
                     charged.insert(lease, one.charged);
-                    decided.push(DecidedRow { row, decision });
+                    decided.push(DecidedRow::new(row, decision));
                 }
                 None if matches!(decision, DispatchDecision::Send(_)) => {
                     self.context.end_unused(lease).await;

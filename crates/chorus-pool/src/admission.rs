@@ -118,6 +118,13 @@ pub struct Rest {
 pub enum ModelSelector {
     /// Models of a role, chosen by [`EndpointIndex::choose`].
     Role(ModelRole),
+    /// Models of a role without those that refused the request.
+    RoleExcept {
+        /// Role that is served.
+        role: ModelRole,
+        /// Models that refused the request.
+        unfit: Vec<ModelSlug>,
+    },
     /// One model by its name in the catalogue.
     Model(ModelSlug),
 }

@@ -139,10 +139,9 @@ impl Facts<'_> {
             RequeueReaction::CountedAsRetry if retries >= self.settings.max_retries => {
                 Disposition::Failed(FailureCause::Upstream { class, message })
             }
-            RequeueReaction::CountedAsRetry => {
+            RequeueReaction::CountedAsRetry | RequeueReaction::OtherModel => {
                 Disposition::after_failure(Requeue::Retry { class }, not_before, &message)
             }
-            RequeueReaction::AttemptFails => Disposition::Failed(FailureCause::Request { message }),
         }
     }
 }

@@ -371,13 +371,22 @@ fn answers_without_a_result_fail_with_their_reason() {
             message: "I must not".into(),
         }),
     );
-    let message = failure(FailureClass::Request, Some(400), None).to_string();
-    let refusal = Scene::Refuse(failure(FailureClass::Request, Some(400), None));
-    check(
-        Bench::new(vec![refusal]),
-        60,
-        &failed(FailureCause::Request { message }),
-    );
+}
+
+#[test]
+fn a_request_that_a_model_refuses_is_queued_for_another_one() {
+    let class = FailureClass::Request;
+    let refusal = failure(class, Some(400), None);
+    let mut bench = Bench::new(vec![Scene::Refuse(refusal.clone())]);
+    bench.deliver(60);
+    let Outcome::Requeue {
+        reason, message, ..
+    } = bench.outcome()
+    else {
+        panic!("it is queued again");
+    };
+    assert_eq!(reason, Requeue::Retry { class });
+    assert_eq!(message, refusal.to_string());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactHash;
-use crate::id::{AccountId, AttemptId, Epoch, ProjectId, TaskId, Tenant};
+use super::Outcome;
+use crate::failure::RequeueReaction;
+use crate::id::{AccountId, AttemptId, Epoch, ModelSlug, ProjectId, TaskId, Tenant};
 use crate::llm::Request;
 use crate::task_kind::TaskKind;
 use crate::time::{Millis, Timestamp};
@@ -91,6 +93,34 @@ pub struct QueuedAttempt {
     /// Account that refused the last delivery with a class that may not move to a sibling
     /// (`may_move_to_sibling` of [`FailureRule`](crate::failure::FailureRule)).
     pub refused_by: Option<AccountId>,
+    /// Models that refused the request itself: another one is tried.
+    pub unfit: Vec<UnfitModel>,
+}
+
+/// A model that refused a request, for instance as too long for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfitModel {
+    /// Name of the model in the catalogue.
+    pub model: ModelSlug,
+    /// Message of the provider.
+    pub message: String,
+}
+
+impl UnfitModel {
+    /// Reads the end of a delivery to `model`; none unless the model refused the request itself.
+    pub fn of(outcome: &Outcome, model: &ModelSlug) -> Option<Self> {
+        let Outcome::Requeue {
+            reason, message, ..
+        } = outcome
+        else {
+            return None;
+        };
+        let rule = reason.failure_class()?.rule();
+        (rule.requeue == RequeueReaction::OtherModel).then(|| Self {
+            model: model.clone(),
+            message: message.clone(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
     AttemptDone, AttemptState, CallSize, CallSummary, Claim, Delivery, DeliveryRow, Dispatch,
     Dispatched, EndedCall, FailureCause, Finish, Holding, LateUsage, NewAttempt, Outcome,
-    Outstanding, QueuedAttempt, Reclaim, Reclaimed,
+    Outstanding, QueuedAttempt, Reclaim, Reclaimed, Requeue,
 };
 use chorus_core::brief::Options;
 use chorus_core::catalog::{Catalog, Model, Price, Quirks};
-use chorus_core::failure::FailureClass;
+use chorus_core::failure::{FailureClass, RequeueReaction};
 use chorus_core::id::{
     AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId,
     ProviderId, TaskId, Tenant, Version,
@@ -76,6 +76,9 @@ pub(super) struct Faults {
     /// All batches that were asked for.
     pub(super) asked: Vec<Vec<Dispatch>>,
 }
+
+/// Model outside of the writer's list.
+pub(super) const OTHER_MODEL: &str = "claude/haiku";
 
 pub(super) const PROJECT: ProjectId = ProjectId::new(1);
 
@@ -175,9 +178,15 @@ impl Fixture {
             reasoning: false,
             quirks: Quirks::default(),
         };
+        let other = Model {
+            slug: OTHER_MODEL.into(),
+            routes: [(ProviderId::new("anthropic"), "haiku".to_owned())].into(),
+            strength: 40,
+            ..model.clone()
+        };
         let catalog = Catalog {
             providers: Vec::new(),
-            models: vec![model],
+            models: vec![model, other],
         };
         let roles = [(ModelRole::Writer, vec![vec![slug]])].into();
         let dispatcher =
@@ -307,11 +316,20 @@ impl Fixture {
         let assignment = self
             .store
             .with_rows(|rows| rows.deliveries[&key].delivery.assignment.clone());
+        let message = "the provider failed".to_owned();
         let outcome = match class {
+            Some(class) if class.rule().requeue == RequeueReaction::OtherModel => {
+                Outcome::Requeue {
+                    reason: Requeue::Retry { class },
+                    not_before: self.time.port().now(),
+                    order: None,
+                    message,
+                }
+            }
             Some(class) => Outcome::Failed {
                 cause: FailureCause::Upstream {
                     class,
-                    message: "the provider failed".to_owned(),
+                    message,
                 },
             },
             None => Outcome::Succeeded {
@@ -330,14 +348,18 @@ impl Fixture {
             cost: MicroUsd(1),
             took: Millis(100),
         };
-        let done = AttemptDone {
-            attempt: row.attempt.id,
-            task: row.attempt.task,
-            outcome: outcome.clone(),
-            call: Some(Box::new(call)),
-        };
         let id = EventId::new(self.time.port().random_u128());
-        let record = record::task_done(id, &row.attempt, row.epoch, &done);
+        let record = if let Outcome::Requeue { .. } = outcome {
+            record::task_ready_after(id, &row.attempt, row.epoch.next(), Some(call))
+        } else {
+            let done = AttemptDone {
+                attempt: row.attempt.id,
+                task: row.attempt.task,
+                outcome: outcome.clone(),
+                call: Some(Box::new(call)),
+            };
+            record::task_done(id, &row.attempt, row.epoch, &done)
+        };
         let finish = Finish {
             holding: Holding {
                 attempt: row.attempt.id,

@@ -1,6 +1,7 @@
 //! Rows become dispatches: admitted, committed, published; or they are refused.
 
-use chorus_core::attempt::{AttemptDone, AttemptState, FailureCause, Outcome};
+use chorus_core::attempt::{AttemptDone, AttemptState, DeliveryRow, FailureCause, Outcome};
+use chorus_core::failure::FailureClass;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End, Window};
 use chorus_core::money::MicroUsd;
@@ -8,7 +9,9 @@ use chorus_core::port::LimitState;
 use chorus_core::port::bus::Topic;
 use chorus_core::record;
 
-use super::fixture::{Fixture, slots};
+use chorus_store::rows::Rows;
+
+use super::fixture::{Fixture, OTHER_MODEL, slots};
 
 const RICH: MicroUsd = MicroUsd::from_dollars(100);
 
@@ -102,6 +105,37 @@ fn a_call_that_no_account_can_serve_is_refused_with_the_reason() {
     assert!(
         matches!(&cause(&fixture)[..], [FailureCause::NoAccount { message }] if message.contains("InputTokens"))
     );
+}
+
+#[test]
+fn a_request_that_a_model_refuses_goes_to_another_one_before_it_fails() {
+    let mut fixture = Fixture::new(RICH, slots(8));
+    fixture.start(1);
+    fixture.queue([1]);
+    let mut models = Vec::new();
+    for second in 1..=2 {
+        fixture.run_until(second * 1_000 + 100);
+        models.push(model_of(&fixture, 1));
+        assert!(fixture.claim_and_send(1, second * 1_000 + 10_000));
+        fixture.finish(1, Some(FailureClass::Request));
+    }
+    fixture.run_until(4_000);
+    assert_eq!(models, ["claude/sonnet", OTHER_MODEL]);
+    fixture.is(1, AttemptState::Failed, 2);
+    assert!(
+        matches!(&cause(&fixture)[..], [FailureCause::Request { message }]
+            if message.contains(OTHER_MODEL) && message.contains("the provider failed")),
+        "{:?}",
+        cause(&fixture)
+    );
+}
+
+fn model_of(fixture: &Fixture, number: u128) -> String {
+    let row = fixture.row(number);
+    let key = (row.attempt.id, row.epoch);
+    let model = |delivery: &DeliveryRow| delivery.assignment.model.to_string();
+    let found = |rows: &Rows| rows.deliveries.get(&key).map(|row| model(&row.delivery));
+    fixture.store.with_rows(found).expect("it was dispatched")
 }
 
 #[test]

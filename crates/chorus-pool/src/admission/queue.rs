@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::{DispatchDecision, FailureCause};
 use chorus_core::id::{CredentialId, LeaseId, ModelSlug, ProjectId, ProviderId, Tenant};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Admission, AdmissionRequest, Decided, ModelSelector, Rest};
@@ -306,13 +307,16 @@ impl Admission {
         request: &AdmissionRequest,
         now: Timestamp,
     ) -> Result<Vec<ModelSlug>, Unserved> {
+        let of_role = |role: ModelRole, unfit: &[ModelSlug]| {
+            let tenant = &request.tenant;
+            let is_open = |model: &ModelSlug| self.is_open(tenant, model, now);
+            self.index
+                .choose_except(tenant, role, &self.roles, now, (unfit, is_open))
+                .map(|choice| choice.models)
+        };
         match &request.selector {
-            ModelSelector::Role(role) => self
-                .index
-                .choose_open(&request.tenant, *role, &self.roles, now, |model| {
-                    self.is_open(&request.tenant, model, now)
-                })
-                .map(|choice| choice.models),
+            ModelSelector::Role(role) => of_role(*role, &[]),
+            ModelSelector::RoleExcept { role, unfit } => of_role(*role, unfit),
             ModelSelector::Model(model) => self
                 .index
                 .check(&request.tenant, model, request.kind.role(), now)

@@ -7,6 +7,7 @@ use chorus_core::catalog::Model;
 use chorus_core::id::{LeaseId, ModelSlug, Pool};
 use chorus_core::limit::{Obstacle, ObstacleKind};
 use chorus_core::port::directory::CredentialState;
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
 
 use super::queue::LineKey;
@@ -134,13 +135,8 @@ impl Admission {
     fn served_models(&self, request: &AdmissionRequest) -> Vec<ModelSlug> {
         let is_served = |slug: &&ModelSlug| !self.index.serving(&request.tenant, slug).is_empty();
         let listed: Vec<&ModelSlug> = match &request.selector {
-            ModelSelector::Role(role) => self
-                .roles
-                .get(role)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .collect(),
+            ModelSelector::Role(role) => self.listed(*role, &[]),
+            ModelSelector::RoleExcept { role, unfit } => self.listed(*role, unfit),
             ModelSelector::Model(model) => vec![model],
         };
         let served: Vec<ModelSlug> = listed.into_iter().filter(is_served).cloned().collect();
@@ -149,6 +145,12 @@ impl Admission {
         }
         let all = self.index.catalog().models.iter().map(|model| &model.slug);
         all.filter(is_served).cloned().collect()
+    }
+
+    /// Models of a role's list without the unfit ones.
+    fn listed(&self, role: ModelRole, unfit: &[ModelSlug]) -> Vec<&ModelSlug> {
+        let listed = self.roles.get(&role).into_iter().flatten().flatten();
+        listed.filter(|slug| !unfit.contains(slug)).collect()
     }
 }
 

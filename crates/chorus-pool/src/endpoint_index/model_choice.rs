@@ -99,8 +99,22 @@ impl EndpointIndex {
         now: Timestamp,
         is_open: impl Fn(&ModelSlug) -> bool,
     ) -> Result<ModelChoice, Unserved> {
+        self.choose_except(tenant, role, roles, now, (&[], is_open))
+    }
+
+    /// Chooses the models of a role as [`EndpointIndex::choose_open`] does, without the `unfit` ones.
+    pub fn choose_except(
+        &self,
+        tenant: &Tenant,
+        role: ModelRole,
+        roles: &RoleModels,
+        now: Timestamp,
+        (unfit, is_open): (&[ModelSlug], impl Fn(&ModelSlug) -> bool),
+    ) -> Result<ModelChoice, Unserved> {
         let tiers = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
-        let is_served = |model: &ModelSlug| !self.admissible(tenant, model, None, now).is_empty();
+        let is_served = |model: &ModelSlug| {
+            !unfit.contains(model) && !self.admissible(tenant, model, None, now).is_empty()
+        };
         let has_open = tiers
             .iter()
             .flatten()
@@ -141,7 +155,7 @@ impl EndpointIndex {
                     instead_of: tiers.concat(),
                 },
             }),
-            None => Err(self.unserved(tenant, role)),
+            None => Err(self.unserved(tenant, role, unfit)),
         }
     }
 
@@ -163,16 +177,14 @@ impl EndpointIndex {
         }
     }
 
-    fn unserved(&self, tenant: &Tenant, role: ModelRole) -> Unserved {
-        let returns = self
-            .catalog()
-            .models
-            .iter()
-            .filter_map(|model| self.returns(tenant, &model.slug))
-            .min();
-        let models = self.catalog().models.iter().map(|model| &model.slug);
+    fn unserved(&self, tenant: &Tenant, role: ModelRole, unfit: &[ModelSlug]) -> Unserved {
+        let models = || {
+            let slugs = self.catalog().models.iter().map(|model| &model.slug);
+            slugs.filter(|slug| !unfit.contains(slug))
+        };
+        let returns = models().filter_map(|slug| self.returns(tenant, slug)).min();
         returns.map_or_else(
-            || self.without_end(tenant, role, models),
+            || self.without_end(tenant, role, models()),
             |until| Unserved::Parked { role, until },
         )
     }

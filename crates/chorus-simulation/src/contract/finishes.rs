@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         each_requeue_counts_as_it_should,
         a_continued_attempt_takes_its_new_order,
         a_limit_is_remembered_until_the_next_delivery_ends,
+        models_that_refuse_the_request_are_remembered,
         the_newest_order_and_time_are_delivered,
     ]
 }
@@ -336,6 +337,32 @@ async fn a_limit_is_remembered_until_the_next_delivery_ends(context: CaseContext
             .await?
     );
     assert_eq!(context.ports.attempts.queued(1).await?[0].refused_by, None);
+    Ok(())
+}
+
+async fn models_that_refuse_the_request_are_remembered(context: CaseContext) -> Outcome {
+    let (_, attempt, mut holding) = context.running().await?;
+    for count in 1..=2 {
+        let outcome = DeliveryOutcome::Requeue {
+            reason: Requeue::Retry {
+                class: FailureClass::Request,
+            },
+            not_before: context.now(),
+            order: None,
+            message: format!("too long, time {count}"),
+        };
+        let finish = context.finish(&holding, outcome);
+        assert!(context.ports.attempts.finish(finish).await?);
+        let queued = &context.ports.attempts.queued(1).await?[0];
+        assert_eq!((queued.unfit.len(), queued.refused_by), (count, None));
+        let last = &queued.unfit[count - 1];
+        assert_eq!(last.message, format!("too long, time {count}"));
+        holding = context.run(&attempt, queued.epoch).await?;
+    }
+    let drained = fixtures::requeue(Requeue::Drained, context.now());
+    let finish = context.finish(&holding, drained);
+    assert!(context.ports.attempts.finish(finish).await?);
+    assert_eq!(context.ports.attempts.queued(1).await?[0].unfit.len(), 2);
     Ok(())
 }
 

@@ -117,7 +117,7 @@ impl State {
         let Some(stored) = self.rows.deliveries.get_mut(&(*attempt, *epoch)) else {
             return false;
         };
-        let Some(next) = row.finish(&finish, stored.delivery.assignment.account, now) else {
+        let Some(next) = row.finish(&finish, &stored.delivery.assignment, now) else {
             return stored.was_finished_by(holder);
         };
         *row = next;

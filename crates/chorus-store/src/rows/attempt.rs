@@ -4,8 +4,8 @@
 //! and holder. Neither knows an arrow of its own.
 
 use chorus_core::attempt::{
-    self, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule, Finish, Holding,
-    NewAttempt, Outcome, QueuedAttempt,
+    self, Assignment, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule, Finish,
+    Holding, NewAttempt, Outcome, QueuedAttempt, UnfitModel,
 };
 use chorus_core::id::{AccountId, Epoch, Holder};
 use chorus_core::time::Timestamp;
@@ -35,11 +35,13 @@ pub struct AttemptRow {
     pub continues: u32,
     /// Account that refused the last delivery, if the failure may not move to a sibling.
     pub refused_by: Option<AccountId>,
+    /// Models that refused the request itself.
+    pub unfit: Vec<UnfitModel>,
 }
 
 impl AttemptRow {
     /// A row in state `Queued` at epoch 0.
-    pub const fn new(attempt: NewAttempt, now: Timestamp) -> Self {
+    pub fn new(attempt: NewAttempt, now: Timestamp) -> Self {
         Self {
             attempt,
             state: AttemptState::Queued,
@@ -52,6 +54,7 @@ impl AttemptRow {
             retries: 0,
             continues: 0,
             refused_by: None,
+            unfit: Vec::new(),
         }
     }
 
@@ -70,6 +73,7 @@ impl AttemptRow {
             lost: self.lost,
             continues: self.continues,
             refused_by: self.refused_by,
+            unfit: self.unfit.clone(),
         }
     }
 
@@ -110,6 +114,7 @@ impl AttemptRow {
             retries: self.retries + grows(Counter::Retries),
             continues: self.continues + grows(Counter::Continues),
             refused_by: self.refused_by,
+            unfit: self.unfit.clone(),
         }
     }
 
@@ -123,8 +128,8 @@ impl AttemptRow {
         })
     }
 
-    /// The row after a delivery on `account` ended; none when another holder or none runs it.
-    pub fn finish(&self, finish: &Finish, account: AccountId, now: Timestamp) -> Option<Self> {
+    /// The row after a delivery with this assignment ended; none when another holder or none runs it.
+    pub fn finish(&self, finish: &Finish, assignment: &Assignment, now: Timestamp) -> Option<Self> {
         let Holding { epoch, holder, .. } = &finish.holding;
         if !self.is_held_by(*epoch, holder) {
             return None;
@@ -142,7 +147,9 @@ impl AttemptRow {
             next.refused_by = reason
                 .failure_class()
                 .filter(|class| !class.rule().may_move_to_sibling)
-                .map(|_| account);
+                .map(|_| assignment.account);
+            next.unfit
+                .extend(UnfitModel::of(&finish.outcome, &assignment.model));
         }
         Some(next)
     }

@@ -4,7 +4,7 @@ use chorus_core::attempt::{Assignment, NewAttempt};
 use chorus_core::id::{AttemptId, Epoch, Holder, ProjectId};
 use sqlx::any::AnyRow;
 
-use super::cells::Cells;
+use super::cells::{Cells, json};
 use super::fault::Fault;
 use super::tx::{Statement, Tx};
 use crate::rows::AttemptRow;
@@ -30,6 +30,7 @@ pub(super) fn attempt(row: &AnyRow) -> Result<AttemptRow, Fault> {
         retries: cells.count("retries")?,
         continues: cells.count("continues")?,
         refused_by: cells.parsed_or_none("refused_by")?,
+        unfit: cells.json_or_none("unfit")?.unwrap_or_default(),
     })
 }
 
@@ -41,16 +42,21 @@ pub(super) struct Current {
 
 /// Writes one step of a row. The guard is the row that the step began from.
 const SAVE: &str = "UPDATE attempts SET state = $1, epoch = $2, holder = $3, beat_at = $4, queued_at = $5, lost = $6, \
-    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11 \
-    WHERE id = $12 AND epoch = $13 AND state = $14 AND COALESCE(holder, '') = $15";
+    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11, unfit = $12 \
+    WHERE id = $13 AND epoch = $14 AND state = $15 AND COALESCE(holder, '') = $16";
 
 /// As [`SAVE`], unless a heartbeat arrived since the row was read.
 const SAVE_SILENT: &str = "UPDATE attempts SET state = $1, epoch = $2, holder = $3, beat_at = $4, queued_at = $5, lost = $6, \
-    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11 \
-    WHERE id = $12 AND epoch = $13 AND state = $14 AND COALESCE(holder, '') = $15 AND COALESCE(beat_at, 0) = $16";
+    retries = $7, continues = $8, refused_by = $9, work_order = $10, not_before = $11, unfit = $12 \
+    WHERE id = $13 AND epoch = $14 AND state = $15 AND COALESCE(holder, '') = $16 AND COALESCE(beat_at, 0) = $17";
 
-fn save<'q>(text: &'static str, from: &AttemptRow, to: &AttemptRow) -> Statement<'q> {
-    sqlx::query(text)
+fn save<'q>(
+    text: &'static str,
+    from: &AttemptRow,
+    to: &AttemptRow,
+) -> Result<Statement<'q>, Fault> {
+    let unfit = (!to.unfit.is_empty()).then(|| json(&to.unfit)).transpose()?;
+    let statement = sqlx::query(text)
         .bind(to.state.as_str())
         .bind(i64::from(to.epoch.0))
         .bind(to.holder.as_ref().map(|holder| holder.as_str().to_owned()))
@@ -62,10 +68,12 @@ fn save<'q>(text: &'static str, from: &AttemptRow, to: &AttemptRow) -> Statement
         .bind(to.refused_by.map(|account| account.to_string()))
         .bind(to.attempt.order.to_string())
         .bind(to.attempt.not_before.0)
+        .bind(unfit)
         .bind(from.attempt.id.to_string())
         .bind(i64::from(from.epoch.0))
         .bind(from.state.as_str())
-        .bind(from.holder.as_ref().map_or("", Holder::as_str).to_owned())
+        .bind(from.holder.as_ref().map_or("", Holder::as_str).to_owned());
+    Ok(statement)
 }
 
 impl Tx<'_> {
@@ -88,7 +96,7 @@ impl Tx<'_> {
 
     /// Writes a step; false when the row has moved on since it was read.
     pub(super) async fn save(&mut self, from: &AttemptRow, to: &AttemptRow) -> Result<bool, Fault> {
-        Ok(self.change(save(SAVE, from, to)).await? == 1)
+        Ok(self.change(save(SAVE, from, to)?).await? == 1)
     }
 
     /// Writes a step; false when the row has moved on, or its holder has sent a heartbeat.
@@ -99,7 +107,7 @@ impl Tx<'_> {
     ) -> Result<bool, Fault> {
         let heartbeat_at = from.heartbeat_at.map_or(0, |at| at.0);
         Ok(self
-            .change(save(SAVE_SILENT, from, to).bind(heartbeat_at))
+            .change(save(SAVE_SILENT, from, to)?.bind(heartbeat_at))
             .await?
             == 1)
     }

@@ -1,7 +1,7 @@
 //! Finishes: step, delivery, money and record in one transaction, guarded by epoch and holder.
 
 use async_trait::async_trait;
-use chorus_core::attempt::{Assignment, Finish, Holding};
+use chorus_core::attempt::{Finish, Holding};
 
 use super::attempt_rows::Current;
 use super::cells::json;
@@ -22,18 +22,16 @@ impl Operation for FinishDelivery {
         let Some(kept) = self.delivery(tx).await? else {
             return Ok(Outcome::Commit(false));
         };
-        let Assignment {
-            account, estimate, ..
-        } = kept.delivery.assignment;
+        let assignment = &kept.delivery.assignment;
         let current = tx.current(finish.holding.attempt).await?;
         let step = current.and_then(|Current { row, .. }| {
-            let next = row.finish(finish, account, tx.now)?;
+            let next = row.finish(finish, assignment, tx.now)?;
             Some((row, next))
         });
         if let Some((row, next)) = step {
             tx.pay(
                 kept.project,
-                Movement::finished(estimate, finish.cost, &finish.outcome),
+                Movement::finished(assignment.estimate, finish.cost, &finish.outcome),
             )
             .await?;
             if tx.save(&row, &next).await? {

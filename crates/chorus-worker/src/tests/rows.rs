@@ -123,7 +123,7 @@ impl Attempts for Rows {
             let Some(assignment) = &state.assignment else {
                 return false;
             };
-            let Some(next) = state.row.finish(&finish, assignment.account, now) else {
+            let Some(next) = state.row.finish(&finish, assignment, now) else {
                 return state
                     .finishes
                     .iter()
