@@ -5,9 +5,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chorus_core::attempt::{
-    DispatchDecision, Outstanding, QueuedAttempt, WaitReason,
-};
+use chorus_core::attempt::{DispatchDecision, Outstanding, QueuedAttempt, WaitReason};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};

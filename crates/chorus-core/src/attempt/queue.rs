@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::ArtifactHash;
 use super::Outcome;
+use crate::artifact::ArtifactHash;
 use crate::failure::RequeueReaction;
 use crate::id::{AccountId, AttemptId, Epoch, ModelSlug, ProjectId, TaskId, Tenant};
 use crate::llm::Request;

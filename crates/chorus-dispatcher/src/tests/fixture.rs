@@ -327,10 +327,7 @@ impl Fixture {
                 }
             }
             Some(class) => Outcome::Failed {
-                cause: FailureCause::Upstream {
-                    class,
-                    message,
-                },
+                cause: FailureCause::Upstream { class, message },
             },
             None => Outcome::Succeeded {
                 result: ArtifactHash::of(b"result"),

@@ -204,7 +204,11 @@ async fn projects_that_are_held_up_are_found_page_by_page(context: CaseContext) 
     }
     let mut found: Vec<ProjectId> = Vec::new();
     loop {
-        let page = context.ports.waits.held_up(found.last().copied(), 2).await?;
+        let page = context
+            .ports
+            .waits
+            .held_up(found.last().copied(), 2)
+            .await?;
         assert!(page.len() <= 2 && page.iter().all(|one| one.tenant == Tenant::new("tenant")));
         if page.is_empty() {
             break;
@@ -213,7 +217,11 @@ async fn projects_that_are_held_up_are_found_page_by_page(context: CaseContext) 
     }
     assert_eq!(found, held_up);
     assert_eq!(
-        context.ports.projects.head(ProjectId::new(u128::MAX)).await?,
+        context
+            .ports
+            .projects
+            .head(ProjectId::new(u128::MAX))
+            .await?,
         None
     );
     Ok(())

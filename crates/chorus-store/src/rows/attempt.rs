@@ -4,8 +4,8 @@
 //! and holder. Neither knows an arrow of its own.
 
 use chorus_core::attempt::{
-    self, Assignment, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule, Finish,
-    Holding, NewAttempt, Outcome, QueuedAttempt, UnfitModel,
+    self, Assignment, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule,
+    Finish, Holding, NewAttempt, Outcome, QueuedAttempt, UnfitModel,
 };
 use chorus_core::id::{AccountId, Epoch, Holder};
 use chorus_core::time::Timestamp;

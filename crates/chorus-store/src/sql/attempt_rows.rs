@@ -55,7 +55,9 @@ fn save<'q>(
     from: &AttemptRow,
     to: &AttemptRow,
 ) -> Result<Statement<'q>, Fault> {
-    let unfit = (!to.unfit.is_empty()).then(|| json(&to.unfit)).transpose()?;
+    let unfit = (!to.unfit.is_empty())
+        .then(|| json(&to.unfit))
+        .transpose()?;
     let statement = sqlx::query(text)
         .bind(to.state.as_str())
         .bind(i64::from(to.epoch.0))
