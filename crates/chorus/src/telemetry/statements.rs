@@ -19,8 +19,9 @@ use chorus_core::port::directory::{
 };
 use chorus_core::port::keys::{ApiKey, KeyHash, NewKey};
 use chorus_core::port::projects::{
-    Commit, Committed, Cursor, Loaded, NewProject, StoredEvent, Submitted,
+    Commit, Committed, Cursor, Loaded, LoadedHead, NewProject, StoredEvent, Submitted,
 };
+use chorus_core::port::waits::HeldUpProject;
 use chorus_core::port::workers::{AnnouncedWorker, TakenSlots, WorkerSlots};
 use chorus_core::port::{
     ArtifactStore, Attempts, Audit, Deliveries, Directory, Keys, Leaders, Outbox, Projects,
@@ -109,6 +110,7 @@ timed! { Projects, "projects",
     fn submit(new: NewProject) -> Submitted;
     fn command(tenant: &Tenant, project: ProjectId, record: Record) -> bool;
     fn load(project: ProjectId) -> Option<Loaded>;
+    fn head(project: ProjectId) -> Option<LoadedHead>;
     fn commit(commit: Commit) -> Committed;
     fn list(tenant: &Tenant, before: Option<Cursor>, limit: u32) -> Vec<Summary>;
     fn events(project: ProjectId, after: Seq, limit: u32) -> Vec<StoredEvent>;
@@ -136,6 +138,7 @@ timed! { Deliveries, "deliveries",
 timed! { Waits, "waits",
     fn record_waits(waits: Vec<AttemptWait>) -> ();
     fn waits_of(project: ProjectId, limit: u32) -> Vec<AttemptWait>;
+    fn held_up(after: Option<ProjectId>, limit: u32) -> Vec<HeldUpProject>;
 }
 
 timed! { Workers, "workers",
