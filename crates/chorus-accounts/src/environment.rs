@@ -35,6 +35,9 @@ fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option
             expires: None,
             models: Vec::new(),
             limits: Vec::new(),
+            tier: None,
+            project: None,
+            project_limits: Vec::new(),
         }],
     })
 }

@@ -379,6 +379,9 @@ impl Importer {
 
     fn credential(&self, email: &str, row: &CredentialRow) -> Result<Checked, String> {
         let provider = self.provider(&row.provider)?;
+        if let Some(reason) = &provider.not_callable {
+            return Err(format!("{} cannot be called yet: {reason}", provider.title));
+        }
         let secret = Secret::new(row.key.trim());
         refuse_consumer_token(provider, &secret).map_err(|refusal| refusal.to_string())?;
         let base_url = match &row.base_url {
@@ -431,12 +434,8 @@ impl Importer {
     ) -> Result<Vec<GroupOf>, String> {
         let named = self.models(provider, row)?;
         let owner = row.organization.as_deref().unwrap_or(email);
-        let limits = if row.limits.is_empty() {
-            &provider.default_limits
-        } else {
-            &row.limits
-        };
-        Ok(quota_groups(provider, owner, limits, named))
+        check_tier(provider, row)?;
+        Ok(quota_groups(provider, owner, row, &named))
     }
 
     /// Models of the credential: those that its row names, else all that the provider serves.
@@ -463,6 +462,33 @@ impl Importer {
         }
         Ok(named)
     }
+}
+
+/// Checks the tier, and that limits of a project have a project, without repeating a cell.
+fn check_tier(provider: &Provider, row: &CredentialRow) -> Result<(), String> {
+    let tiers = provider.tiers();
+    if row
+        .tier
+        .as_deref()
+        .is_some_and(|tier| !tiers.contains(tier))
+    {
+        let names: Vec<&str> = tiers.into_iter().collect();
+        return Err(if names.is_empty() {
+            format!(
+                "`tier`: no tiers of {} are known; give `limits`",
+                provider.title
+            )
+        } else {
+            format!("`tier` is none of {}", names.join(", "))
+        });
+    }
+    if row.project.is_none() && !row.project_limits.is_empty() {
+        return Err("`project_limits` need the name of their `project`".to_owned());
+    }
+    if row.project.as_deref().is_some_and(has_secret) {
+        return Err("`project` looks like a key; keys go into `key`".to_owned());
+    }
+    Ok(())
 }
 
 /// Checks without repeating a cell: any of them may be a key in the wrong column.

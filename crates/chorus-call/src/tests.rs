@@ -77,6 +77,7 @@ impl Upstream for Replies {
             remaining: Some(4_000),
             full_at: None,
             rounded_to: 1,
+            window: None,
         };
         Ok(Response {
             sent_at,

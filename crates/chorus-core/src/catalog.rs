@@ -1,6 +1,8 @@
 //! Facts about providers and models, as data. The tables are `catalog/*.toml`; adding a provider or
 //! a model is a row there. The binary reads the files; every crate may use the rows.
 
+mod quota;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use crate::limit::Dimension;
 use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::Millis;
+
+pub use quota::{Covered, QuotaRow, Share};
 
 /// Wire language of a provider or a client; the codecs are in `chorus-dialect`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,19 +179,32 @@ pub struct Provider {
     /// Rules that classify its errors; the first match wins.
     #[serde(default)]
     pub errors: Vec<ErrorRule>,
-    /// Limits assumed for a new account, until its headers report others.
+    /// Limits by tier and family of models, until headers or the provider's API report others.
     #[serde(default)]
-    pub default_limits: Vec<crate::limit::Limit>,
-    /// Dimensions that the provider limits once for an organisation, not once a model or family.
-    #[serde(default = "money")]
-    pub shared: Vec<crate::limit::Dimension>,
-    /// Families of models that share their limits, by name.
+    pub quota: Vec<QuotaRow>,
+    /// Tier of an account that names none.
+    #[serde(default = "default_tier")]
+    pub tier: String,
+    /// Form of the API that reports limits to an admin key; none where the provider has none.
     #[serde(default)]
-    pub families: BTreeMap<String, Vec<ModelSlug>>,
+    pub limits_api: Option<LimitsApi>,
+    /// Reason that no call can be made yet, though the limits are known; none for a provider that is called.
+    #[serde(default)]
+    pub not_callable: Option<String>,
 }
 
-fn money() -> Vec<crate::limit::Dimension> {
-    vec![crate::limit::Dimension::Spend]
+fn default_tier() -> String {
+    "default".to_owned()
+}
+
+/// Form of an API that reports limits to an admin key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitsApi {
+    /// `GET /organizations/rate_limits` of Anthropic.
+    Anthropic,
+    /// `GET /organization/projects/{project}/rate_limits` of OpenAI.
+    Openai,
 }
 
 const fn ten_seconds() -> Millis {
@@ -291,6 +308,27 @@ pub struct LimitHeaders {
     /// Multiple to which the provider rounds both amounts.
     #[serde(default = "one")]
     pub rounded_to: u64,
+    /// Length of the window that the headers count; none where they may count any.
+    #[serde(default)]
+    pub per_ms: Option<u64>,
+    /// Relation to the other limits of the same dimension and window.
+    #[serde(default)]
+    pub joins: Joins,
+}
+
+/// Relation of a limit in headers to the others of its dimension and window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Joins {
+    /// Limit of the organisation.
+    #[default]
+    Own,
+    /// Stricter one of a project: the one with less left counts.
+    Stricter,
+    /// Stricter one of a workspace of any dimension: that of the limit with the nearest amount.
+    Nearest,
+    /// Capacity that is used before the organisation's: both count together.
+    Added,
 }
 
 /// Form in which a header gives the time at which a limit is whole again.

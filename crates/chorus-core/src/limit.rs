@@ -346,6 +346,9 @@ pub struct ObservedLevel {
     pub full_at: Option<Timestamp>,
     /// Unit to which the provider rounds `remaining`; 1 for exact figures.
     pub rounded_to: u64,
+    /// Length of the limit's window; none where the provider does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Millis>,
 }
 
 #[cfg(test)]

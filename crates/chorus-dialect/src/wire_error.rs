@@ -3,12 +3,14 @@
 //!
 //! [`FailureClass`](chorus_core::failure::FailureClass) classifies it elsewhere, by the
 //! catalogue's rules. `fields` reads the forms of JSON, `page` reads HTML, `meaning` derives a
-//! status where the server gave none; [`wait`](crate::wait) reads the waits.
+//! status where the server gave none, `quota` reads limits; [`wait`](crate::wait) reads the waits.
 
 mod fields;
 mod meaning;
 mod page;
+mod quota;
 
+use chorus_core::limit::ObservedLevel;
 use chorus_core::llm::StreamEvent;
 use serde_json::{Map, Value};
 
@@ -33,6 +35,8 @@ pub struct WireError {
     pub details: String,
     /// Wait that the body asks for.
     pub wait: Option<Wait>,
+    /// Limits that the body names, with what it tells of their use.
+    pub levels: Vec<ObservedLevel>,
 }
 
 impl WireError {
@@ -100,6 +104,10 @@ impl WireError {
         error.wait = wait::in_fields(value)
             .or_else(|| wait::in_sentence(&error.message))
             .or_else(|| wait::in_sentence(&error.details));
+        error.levels = quota::in_fields(value);
+        if error.levels.is_empty() {
+            error.levels.extend(quota::in_sentence(&error.message));
+        }
         error.message = cleaned(&error.message);
         error
     }

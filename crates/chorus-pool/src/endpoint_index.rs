@@ -310,9 +310,7 @@ fn stricter(limits: &mut Vec<Limit>, others: &[Limit]) {
 /// Default group of an account at a provider without configured groups. Two keys of one account share it: adding
 /// keys never adds capacity.
 fn assumed(account: AccountId, provider: &ProviderId, row: Option<&Provider>) -> QuotaGroup {
-    let limits = row
-        .map(|row| row.default_limits.clone())
-        .unwrap_or_default();
+    let limits = row.map(Provider::assumed_limits).unwrap_or_default();
     QuotaGroup {
         id: GroupId::new(format!("{provider}/{account}")),
         limits,

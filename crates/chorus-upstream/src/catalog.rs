@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use chorus_core::catalog::{Catalog, ErrorRule, Model, Provider};
+use chorus_core::catalog::{Catalog, Covered, ErrorRule, Model, Provider};
 use chorus_core::id::Pool;
 use chorus_vault::address::{AddressPolicy, check_address};
 use serde::Deserialize;
@@ -128,6 +128,7 @@ pub fn parse(providers: &str, models: &str) -> Result<Catalog, CatalogError> {
     };
     check_providers(&catalog)?;
     check_models(&catalog)?;
+    check_quota(&catalog)?;
     Ok(catalog)
 }
 
@@ -235,6 +236,41 @@ fn check_models(catalog: &Catalog) -> Result<(), CatalogError> {
             return wrong(format!(
                 "{} may answer more than its context holds",
                 row.slug
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that rows of limits name models of their provider, each once, and have the provider's usual tier.
+fn check_quota(catalog: &Catalog) -> Result<(), CatalogError> {
+    let wrong = |message: String| {
+        Err(CatalogError::Inconsistent {
+            file: "providers.toml",
+            message,
+        })
+    };
+    for provider in &catalog.providers {
+        let mut seen = BTreeSet::new();
+        for row in &provider.quota {
+            let Covered::Named(models) = &row.models else {
+                continue;
+            };
+            for slug in models {
+                let model = catalog.model(slug);
+                if !model.is_some_and(|model| model.routes.contains_key(&provider.id)) {
+                    return wrong(format!("{}: it does not serve {slug}", provider.id));
+                }
+                if !seen.insert(slug) {
+                    return wrong(format!("{}: {slug} is in two groups", provider.id));
+                }
+            }
+        }
+        let tiers = provider.tiers();
+        if !tiers.is_empty() && !tiers.contains(provider.tier.as_str()) {
+            return wrong(format!(
+                "{}: no row has the tier {}",
+                provider.id, provider.tier
             ));
         }
     }

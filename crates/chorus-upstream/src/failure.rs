@@ -54,10 +54,32 @@ impl Exchange {
 
     /// Reads an error body in the provider's dialect.
     pub(crate) fn read_error(&self, bytes: &[u8]) -> WireError {
-        match self.provider.dialect {
+        let mut error = match self.provider.dialect {
             Dialect::OpenaiChat => chorus_dialect::openai_chat::read_error(bytes),
             Dialect::AnthropicMessages => chorus_dialect::anthropic_messages::read_error(bytes),
+        };
+        // Amazon names the error in a header, with a namespace behind a colon.
+        let named = self.headers.get("x-amzn-errortype");
+        if let Some(name) = named.and_then(|value| value.to_str().ok()) {
+            error.kind = name.split(':').next().map(str::to_owned);
         }
+        error
+    }
+
+    /// Levels of the headers, and those that the error's text names where the headers name none.
+    fn all_levels(&self, error: &WireError) -> Vec<ObservedLevel> {
+        let mut levels = self.levels.clone();
+        for named in &error.levels {
+            let is_same = |level: &ObservedLevel| {
+                level.dimension == named.dimension
+                    && (level.window.is_none() || level.window == named.window)
+            };
+            match levels.iter_mut().find(|level| is_same(level)) {
+                Some(level) => level.remaining = level.remaining.or(named.remaining),
+                None => levels.push(*named),
+            }
+        }
+        levels
     }
 
     /// A [`CallFailure`] for a call that the provider refused, by status or in the body of a 200,
@@ -85,7 +107,7 @@ impl Exchange {
         CallFailure {
             kind: kind.cloned(),
             retry_after: reported.or_else(reset),
-            levels: self.levels.clone(),
+            levels: self.all_levels(error),
             status: self.shown_status(error),
             sent_at: self.sent_at,
             ..CallFailure::local(class, &self.provider.id, self.message(class, error))

@@ -1,23 +1,87 @@
 //! Levels of limits in the headers of a reply, by the rows of the provider.
 //!
 //! Anthropic reports when a limit will be *full* again, as a point in time, and rounds tokens to thousands;
-//! OpenAI and providers like it report durations in the form of Go (`6m0s`, `17ms`).
+//! OpenAI and providers like it report durations in the form of Go (`6m0s`, `17ms`). The reset also tells the
+//! window where the row names none: thirty missing of 14,400 that are back in three minutes count a day.
 
-use chorus_core::catalog::{LimitHeaders, ResetForm};
+use chorus_core::catalog::{Joins, LimitHeaders, ResetForm};
 use chorus_core::limit::ObservedLevel;
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_dialect::wait::duration;
 use http::HeaderMap;
 
-/// Reads all levels that the headers report.
+/// Windows that a reset can tell: a second, a minute, an hour, a day.
+const WINDOWS: [u64; 4] = [1_000, 60_000, 3_600_000, 86_400_000];
+
+/// Reads all levels that the headers report, one for each dimension and window.
 pub(crate) fn observed(
     rows: &[LimitHeaders],
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Vec<ObservedLevel> {
-    rows.iter()
-        .filter_map(|row| level(row, headers, now))
-        .collect()
+    let read = |joins: Joins| {
+        rows.iter()
+            .filter(move |row| row.joins == joins)
+            .filter_map(|row| level(row, headers, now))
+    };
+    let mut levels: Vec<ObservedLevel> = read(Joins::Own).collect();
+    for added in read(Joins::Added) {
+        if let Some(own) = same_limit(&mut levels, &added) {
+            own.limit = own.limit.zip(added.limit).map(|(own, more)| own + more);
+            own.remaining = own
+                .remaining
+                .zip(added.remaining)
+                .map(|(own, more)| own + more);
+        }
+    }
+    for stricter in read(Joins::Stricter) {
+        match same_limit(&mut levels, &stricter) {
+            Some(own) if is_stricter(&stricter, own) => *own = stricter,
+            Some(_) => {}
+            None => levels.push(stricter),
+        }
+    }
+    for shown in read(Joins::Nearest) {
+        let nearest = levels
+            .iter_mut()
+            .filter_map(|own| Some((distance(own.limit?, shown.limit?), own)))
+            .min_by_key(|(distance, _)| *distance);
+        match nearest {
+            Some((distance, own)) if distance > SAME && is_stricter(&shown, own) => {
+                let dimension = own.dimension;
+                *own = ObservedLevel { dimension, ..shown };
+            }
+            _ => {}
+        }
+    }
+    levels
+}
+
+/// Distance of two equal amounts, as [`distance`] counts it.
+const SAME: u64 = 1_000;
+
+/// Returns the greater amount by the smaller one, in parts per thousand.
+fn distance(one: u64, other: u64) -> u64 {
+    one.max(other).saturating_mul(1_000) / one.min(other).max(1)
+}
+
+fn same_limit<'a>(
+    levels: &'a mut [ObservedLevel],
+    other: &ObservedLevel,
+) -> Option<&'a mut ObservedLevel> {
+    let is_same = |level: &&mut ObservedLevel| {
+        let windows = level.window.zip(other.window);
+        level.dimension == other.dimension && windows.is_none_or(|(one, other)| one == other)
+    };
+    levels.iter_mut().find(is_same)
+}
+
+/// Returns true if less is left of the first, or its amount is smaller where neither shows what is left.
+fn is_stricter(one: &ObservedLevel, other: &ObservedLevel) -> bool {
+    match (one.remaining, other.remaining) {
+        (Some(one), Some(other)) => one < other,
+        _ => one.limit < other.limit,
+    }
 }
 
 fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<ObservedLevel> {
@@ -31,13 +95,35 @@ fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<Obse
     let (limit, remaining) = (number(&row.limit), number(&row.remaining));
     let known = limit.is_some() || remaining.is_some();
     let reset = row.reset.as_deref().and_then(text);
-    known.then_some(ObservedLevel {
+    let full_at = reset.and_then(|reset| full_at(row.reset_form, reset, now));
+    let missing = limit
+        .zip(remaining)
+        .and_then(|(limit, remaining)| Some((limit, limit.checked_sub(remaining)?)));
+    let told = || {
+        let (limit, missing) = missing?;
+        window_of(limit, missing, full_at?.since(now))
+    };
+    known.then(|| ObservedLevel {
         dimension: row.dimension,
         limit,
         remaining,
-        full_at: reset.and_then(|reset| full_at(row.reset_form, reset, now)),
+        full_at,
         rounded_to: row.rounded_to,
+        window: row.per_ms.map(Millis).or_else(told),
     })
+}
+
+/// Returns the window of a limit that gets back what is missing in `wait`, as far as one fits within a fifth.
+fn window_of(limit: u64, missing: u64, wait: Millis) -> Option<Millis> {
+    if missing == 0 {
+        return None;
+    }
+    let whole = u128::from(wait.0) * u128::from(limit) / u128::from(missing);
+    let fits = |window: &&u64| {
+        let window = u128::from(**window);
+        whole.abs_diff(window) * 5 <= window
+    };
+    WINDOWS.iter().find(fits).copied().map(Millis)
 }
 
 fn full_at(form: ResetForm, text: &str, now: Timestamp) -> Option<Timestamp> {
@@ -51,82 +137,4 @@ fn full_at(form: ResetForm, text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use chorus_core::limit::Dimension;
-
-    use super::*;
-
-    /// Compares the levels that a provider of the catalogue reports.
-    fn check(provider: &str, headers: &[(&'static str, &str)], expected: &[ObservedLevel]) {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(*name, value.parse().expect("a header value"));
-        }
-        let catalog = crate::catalog::load();
-        let row = catalog.provider(&provider.into()).expect("a row");
-        let levels = observed(&row.limit_headers, &map, Timestamp(1_000_000));
-        assert_eq!(levels, expected, "{provider}");
-    }
-
-    #[test]
-    fn anthropics_levels_are_read_with_their_rounding() {
-        check(
-            "anthropic",
-            &[
-                ("anthropic-ratelimit-requests-limit", "50"),
-                ("anthropic-ratelimit-requests-remaining", "49"),
-                ("anthropic-ratelimit-requests-reset", "1970-01-01T00:20:00Z"),
-                ("anthropic-ratelimit-input-tokens-limit", "30000"),
-                ("anthropic-ratelimit-input-tokens-remaining", "29000"),
-                ("anthropic-ratelimit-tokens-remaining", "1"),
-            ],
-            &[
-                ObservedLevel {
-                    dimension: Dimension::Requests,
-                    limit: Some(50),
-                    remaining: Some(49),
-                    full_at: Some(Timestamp(1_200_000)),
-                    rounded_to: 1,
-                },
-                ObservedLevel {
-                    dimension: Dimension::InputTokens,
-                    limit: Some(30_000),
-                    remaining: Some(29_000),
-                    full_at: None,
-                    rounded_to: 1000,
-                },
-            ],
-        );
-    }
-
-    #[test]
-    fn openais_and_mistrals_levels_are_read() {
-        check(
-            "openai",
-            &[
-                ("x-ratelimit-limit-tokens", "500000"),
-                ("x-ratelimit-remaining-tokens", "0"),
-                ("x-ratelimit-reset-tokens", "6m0s"),
-            ],
-            &[ObservedLevel {
-                dimension: Dimension::TotalTokens,
-                limit: Some(500_000),
-                remaining: Some(0),
-                full_at: Some(Timestamp(1_360_000)),
-                rounded_to: 1,
-            }],
-        );
-        check(
-            "mistral",
-            &[("x-ratelimit-remaining-req-minute", "3")],
-            &[ObservedLevel {
-                dimension: Dimension::Requests,
-                limit: None,
-                remaining: Some(3),
-                full_at: None,
-                rounded_to: 1,
-            }],
-        );
-        check("deepseek", &[("x-ratelimit-remaining-tokens", "3")], &[]);
-    }
-}
+mod tests;

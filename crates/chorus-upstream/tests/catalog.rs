@@ -203,7 +203,7 @@ fn a_wrong_row_of_providers_is_refused_by_file_and_key() {
         "providers",
         "abort_grace = 500",
         "abort_grace = \"long\"",
-        "providers.toml: provider[10].abort_grace",
+        "providers.toml: provider[15].abort_grace",
     );
     check(
         "providers",

@@ -20,10 +20,12 @@ struct Line {
     organization: Option<String>,
     base_url: Option<String>,
     expires: Option<String>,
+    tier: Option<String>,
+    project: Option<String>,
 }
 
 /// Columns of `accounts.csv`; the first three must be there.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 11] = [
     "email",
     "provider",
     "key",
@@ -33,6 +35,8 @@ const COLUMNS: [&str; 9] = [
     "organization",
     "base_url",
     "expires",
+    "tier",
+    "project",
 ];
 
 /// Characters between cells that are tried.
@@ -162,6 +166,9 @@ fn csv_row(place: &str, line: Result<Line, csv::Error>) -> Result<Row, BrokenRow
             expires: given(line.expires),
             models: Vec::new(),
             limits: Vec::new(),
+            tier: given(line.tier),
+            project: given(line.project),
+            project_limits: Vec::new(),
         }],
     })
 }

@@ -84,7 +84,7 @@ fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
 }
 
 /// Keys of `accounts.toml` that messages may name.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 25] = [
     "email",
     "owner",
     "entitlement",
@@ -97,6 +97,11 @@ const KEYS: [&str; 20] = [
     "expires",
     "models",
     "limits",
+    "tier",
+    "project",
+    "workspace",
+    "project_limits",
+    "zone",
     "dimension",
     "amount",
     "burst",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{UnknownZone, Window, Zone};
+use super::{ObservedLevel, UnknownZone, Window, Zone};
 use crate::time::Millis;
 
 /// Row of a [`Window`]. A day has `zone`, or `offset_minutes` as rows of earlier releases do.
@@ -77,9 +77,69 @@ impl Window {
     }
 }
 
+/// Longest window between which a rate is converted: a day's quota is no rate of a minute.
+const LONGEST_RATE: Millis = Millis(60_000);
+
+impl ObservedLevel {
+    /// Returns the level as a limit of this window shows it; none where it speaks about another limit.
+    ///
+    /// A rate of a minute corrects the amount of a second in the same proportion; what is left of the
+    /// minute says nothing about the second.
+    pub fn for_window(self, window: Window) -> Option<Self> {
+        let (Some(shown), Some(own)) = (self.window, window.length()) else {
+            return Some(self);
+        };
+        if shown == own {
+            return Some(self);
+        }
+        let is_rate = matches!(window, Window::Bucket { .. } | Window::Sliding { .. });
+        if !is_rate || shown.max(own) > LONGEST_RATE || shown == Millis::ZERO {
+            return None;
+        }
+        let scaled = |amount: u64| {
+            let scaled = u128::from(amount) * u128::from(own.0) / u128::from(shown.0);
+            u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
+        };
+        Some(Self {
+            limit: self.limit.map(scaled),
+            remaining: None,
+            full_at: None,
+            ..self
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::Dimension;
+
+    #[test]
+    fn a_level_of_a_minute_corrects_the_rate_of_a_second_and_no_day() {
+        let level = ObservedLevel {
+            dimension: Dimension::Requests,
+            limit: Some(300),
+            remaining: Some(0),
+            full_at: None,
+            rounded_to: 1,
+            window: Some(Millis(60_000)),
+        };
+        let second = level.for_window(Window::Sliding { per_ms: 1_000 });
+        let shown = second.map(|level| (level.limit, level.remaining));
+        assert_eq!(shown, Some((Some(5), None)));
+        assert_eq!(level.for_window(Window::Day { zone: Zone::UTC }), None);
+        assert_eq!(
+            level.for_window(Window::Bucket { per_ms: 86_400_000 }),
+            None
+        );
+        let minute = Window::Bucket { per_ms: 60_000 };
+        assert_eq!(level.for_window(minute), Some(level));
+        let unknown = ObservedLevel {
+            window: None,
+            ..level
+        };
+        assert_eq!(unknown.for_window(Window::Month), Some(unknown));
+    }
 
     #[test]
     fn rows_of_earlier_releases_are_read_and_written_as_they_were() {

@@ -36,7 +36,7 @@ const CODES: [&str; 7] = [
     "statusCode",
     "http_status",
 ];
-const KINDS: [&str; 4] = ["type", "status", "error_type", "errorType"];
+const KINDS: [&str; 5] = ["type", "status", "error_type", "errorType", "__type"];
 /// Fields with text that joins [`WireError::details`].
 const DETAILS: [&str; 4] = ["details", "metadata", "param", "failed_generation"];
 /// Objects that hold the error itself.

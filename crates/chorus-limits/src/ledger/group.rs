@@ -234,7 +234,10 @@ impl Group {
             self.accepted(sent_at);
         }
         for (level, place) in &addressed.levels {
-            self.meters[*place].observe(now, signals.sent_at, level);
+            let meter = &mut self.meters[*place];
+            if let Some(level) = level.for_window(meter.limit.window) {
+                meter.observe(now, signals.sent_at, &level);
+            }
         }
         if addressed.is_refused {
             self.react(signals, addressed, sent_at, now);
@@ -339,13 +342,20 @@ impl Group {
     }
 
     /// Returns the limit of a header, and the number by which its amount differs: the one of that amount
-    /// (0), else the one of the shortest window.
+    /// (0), else the one of the shortest window. A header that names its window speaks of that one, or of
+    /// the rate of a shorter one.
     pub(super) fn place_of(&self, level: &ObservedLevel) -> Option<(u64, usize)> {
+        let is_named = |meter: &Meter| level.window == meter.limit.window.length();
+        let has_named = self
+            .meters
+            .iter()
+            .any(|meter| meter.limit.dimension == level.dimension && is_named(meter));
         let of_dimension = || {
-            self.meters
-                .iter()
-                .enumerate()
-                .filter(|(_, meter)| meter.limit.dimension == level.dimension)
+            self.meters.iter().enumerate().filter(|(_, meter)| {
+                meter.limit.dimension == level.dimension
+                    && level.for_window(meter.limit.window).is_some()
+                    && (!has_named || level.window.is_none() || is_named(meter))
+            })
         };
         let same = of_dimension().find(|(_, meter)| {
             level.limit.is_some_and(|amount| {

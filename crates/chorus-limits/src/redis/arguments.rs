@@ -92,7 +92,7 @@ pub(super) fn signals(signals: &LimitSignals) -> Value {
     let levels = signals.levels.iter().map(|level| {
         json!({
             "dim": dimension(level.dimension), "limit": level.limit.map(amount), "remaining": level.remaining.map(amount),
-            "rounded": amount(level.rounded_to),
+            "rounded": amount(level.rounded_to), "window": level.window.map(|length| amount(length.0)),
         })
     });
     json!({

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chorus_core::catalog::Catalog;
+use chorus_core::limit::Dimension;
 use chorus_core::time::Millis;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
@@ -29,6 +30,9 @@ struct Row {
     class: FailureClass,
     #[serde(default)]
     wait_ms: Option<u64>,
+    /// Limits that the body names, as dimension, amount, what is left, and window in milliseconds.
+    #[serde(default)]
+    levels: Vec<(Dimension, u64, Option<u64>, u64)>,
 }
 
 /// An exchange with a reply of this status and these headers.
@@ -71,8 +75,32 @@ fn every_golden_error_has_its_class_and_its_wait() {
             wrong.push(format!("{failure:?} instead of {expected:?}"));
         }
         assert!(!failure.message.is_empty(), "{row:?}");
+        let levels = failure.levels.iter().map(|level| {
+            let (limit, window) = (level.limit.unwrap_or(0), level.window.map_or(0, |it| it.0));
+            (level.dimension, limit, level.remaining, window)
+        });
+        assert_eq!(levels.collect::<Vec<_>>(), row.levels, "{}", row.body);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_error_inside_a_stream_keeps_the_class_and_the_limits_that_it_names() {
+    for row in rows().into_iter().filter(|row| row.status == 200) {
+        let mut exchange = exchange(&row.provider, 200, &row.headers);
+        exchange.levels.push(ObservedLevel {
+            dimension: Dimension::Spend,
+            limit: Some(1),
+            remaining: None,
+            full_at: None,
+            rounded_to: 1,
+            window: None,
+        });
+        let error = exchange.read_error(row.body.to_string().as_bytes());
+        let failure = exchange.in_stream(Some(&error), ("event", "m"), NOW);
+        assert_eq!(failure.class, row.class, "{}", row.body);
+        assert_eq!(failure.levels[0].dimension, Dimension::Spend);
+    }
 }
 
 #[test]

@@ -100,6 +100,7 @@ async fn levels_and_the_request_id_are_told_with_the_answer() {
         remaining: Some(48),
         full_at,
         rounded_to: 1,
+        window: Some(Millis(60_000)),
     };
     assert_eq!(answer.levels, vec![level]);
 }

@@ -147,6 +147,9 @@ pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> 
             expires: None,
             models,
             limits: account.limits.iter().map(limit).collect(),
+            tier: None,
+            project: None,
+            project_limits: Vec::new(),
         }],
     }
 }

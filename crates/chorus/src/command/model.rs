@@ -1,6 +1,7 @@
 //! `chorus model list`: models of the catalogue with their own names, prices and routes.
 
 use chorus_core::catalog::Model;
+use chorus_core::id::ProviderId;
 
 use crate::cli::ModelCommand;
 use crate::config::Config;
@@ -21,7 +22,12 @@ pub(crate) fn run(config: &Config, command: &ModelCommand) -> Exit {
         "model", "pool", "context", "output", "in/M", "out/M"
     );
     for model in models {
-        let routes: Vec<&str> = model.routes.keys().map(|route| route.as_str()).collect();
+        let is_callable = |route: &&ProviderId| {
+            let row = config.catalog.provider(route);
+            row.is_some_and(|row| row.not_callable.is_none())
+        };
+        let routes = model.routes.keys().filter(is_callable);
+        let routes: Vec<&str> = routes.map(|route| route.as_str()).collect();
         println!(
             "{:<34} {:<10} {:>9} {:>8} {:>10} {:>10}  {}",
             model.slug.to_string(),

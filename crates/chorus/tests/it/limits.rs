@@ -148,6 +148,7 @@ async fn a_charge_after_a_lowered_amount_is_corrected_while_an_earlier_call_is_o
             remaining: None,
             full_at: None,
             rounded_to: 1,
+            window: None,
         }],
     };
     let observe = Step::Observe(first.id, Box::new(lowered));

@@ -19,6 +19,7 @@ fn shown(dimension: Dimension, limit: u64, remaining: u64) -> ObservedLevel {
         remaining: Some(remaining),
         full_at: None,
         rounded_to: 1,
+        window: None,
     }
 }
 

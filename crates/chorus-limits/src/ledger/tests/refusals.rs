@@ -42,6 +42,7 @@ fn header(dimension: Dimension, limit: u64, remaining: u64, rounded_to: u64) -> 
         remaining: Some(remaining),
         full_at: None,
         rounded_to,
+        window: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn header(sent_at: i64, remaining: u64) -> LimitSignals {
         remaining: Some(remaining),
         full_at: None,
         rounded_to: 1,
+        window: None,
     };
     LimitSignals {
         sent_at: Timestamp(sent_at),

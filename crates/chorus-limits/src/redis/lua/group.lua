@@ -186,12 +186,34 @@ local function window_length(meter)
   return meter.kind == 'd' and DAY or meter.kind == 'm' and 31 * DAY or math.huge
 end
 
+local LONGEST_RATE = 60000
+
+-- The level as a limit of this window shows it; nil where it speaks about another limit (window.rs).
+local function level_for(meter, level)
+  local own = window_length(meter)
+  if level.window == NONE or own == math.huge or own == level.window then
+    return level
+  elseif not is_rate(meter) or math.max(own, level.window) > LONGEST_RATE or level.window == 0 then
+    return nil
+  end
+  local limit = level.limit
+  if limit ~= NONE then
+    local whole = div(limit, level.window)
+    limit = math.max(1, whole * own + div((limit - whole * level.window) * own, level.window))
+  end
+  return { dim = level.dim, limit = limit, remaining = NONE, rounded = level.rounded, window = level.window }
+end
+
 -- Limit of a header, and the number by which its amount differs: the one of that amount (0), else the one of the
--- shortest window.
+-- shortest window. A header that names its window speaks of that one, or of the rate of a shorter one.
 local function meter_of(group, level)
-  local shortest
+  local shortest, named
   for _, meter in ipairs(group.meters) do
-    if meter.dim == level.dim then
+    named = named or (meter.dim == level.dim and level.window == window_length(meter))
+  end
+  for _, meter in ipairs(group.meters) do
+    local speaks = level_for(meter, level) and (not named or level.window == NONE or level.window == window_length(meter))
+    if meter.dim == level.dim and speaks then
       if level.limit ~= NONE and (level.limit == meter.amount or level.limit == meter.configured) then
         return meter, 0
       end
@@ -290,7 +312,10 @@ local function observe_group(group, signals, addressed, sent_at)
     accepted(group, sent_at)
   end
   for _, one in ipairs(addressed.levels) do
-    observe_level(group, one.meter, now, signals.sent_at, one.level)
+    local level = level_for(one.meter, one.level)
+    if level then
+      observe_level(group, one.meter, now, signals.sent_at, level)
+    end
   end
   if addressed.refused then
     react(group, signals, addressed, sent_at)

@@ -125,6 +125,7 @@ pub(super) async fn a_header_lowers_what_is_left(context: LimiterContext) {
         remaining: Some(2_000),
         full_at: None,
         rounded_to: 1,
+        window: None,
     };
     let signals = LimitSignals {
         sent_at: context.now(),
@@ -153,6 +154,7 @@ pub(super) async fn signals_of_an_unknown_or_ended_lease_change_nothing(context:
             remaining: Some(0),
             full_at: None,
             rounded_to: 1,
+            window: None,
         }],
     };
     for lease in [ended, unknown] {
@@ -175,6 +177,7 @@ pub(super) async fn a_header_gives_nothing_back_of_a_call_that_it_overtook(
         remaining: Some(4_000),
         full_at: None,
         rounded_to: 1,
+        window: None,
     };
     let signals = LimitSignals {
         sent_at,

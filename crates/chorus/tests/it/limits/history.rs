@@ -335,6 +335,8 @@ impl<'a> Pair<'a> {
             }),
             full_at: None,
             rounded_to: [1, 1, 1_000, 7][self.chance.usize(0..4)],
+            window: [limit.window.length(), Some(Millis(60_000)), None, None]
+                [self.chance.usize(0..4)],
         }
     }
 
