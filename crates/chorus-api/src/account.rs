@@ -169,9 +169,22 @@ pub struct NewCredentialBody {
     /// Models that the key may call; all of the provider when empty.
     #[serde(default)]
     pub models: Vec<String>,
-    /// Limits; the provider's defaults when empty.
+    /// Limits; those of the tier when empty.
     #[serde(default)]
     pub limits: Vec<Limit>,
+    /// Tier of the organisation at the provider, for instance `build`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Project or workspace of the key inside its organisation.
+    #[serde(
+        default,
+        alias = "workspace",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub project: Option<String>,
+    /// Limits of the project, beside those of the organisation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub project_limits: Vec<Limit>,
 }
 
 impl fmt::Debug for NewCredentialBody {

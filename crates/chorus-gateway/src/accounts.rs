@@ -248,6 +248,9 @@ fn row(at: usize, account: NewAccountBody) -> Row {
         expires: of.expires,
         models: of.models,
         limits: of.limits,
+        tier: of.tier,
+        project: of.project,
+        project_limits: of.project_limits,
     };
     let place = account
         .place

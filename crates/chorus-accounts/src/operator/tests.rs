@@ -117,6 +117,9 @@ impl Case {
                 expires: None,
                 models: Vec::new(),
                 limits: Vec::new(),
+                tier: None,
+                project: None,
+                project_limits: Vec::new(),
             }],
         };
         done(self.operator.import(&self.author, vec![Ok(row)], true)).expect("the store answers")

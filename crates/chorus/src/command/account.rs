@@ -83,6 +83,9 @@ fn body(row: Row) -> NewAccountBody {
         expires: of.expires,
         models: of.models,
         limits: of.limits,
+        tier: of.tier,
+        project: of.project,
+        project_limits: of.project_limits,
     };
     NewAccountBody {
         email: row.identity.email,
@@ -113,6 +116,9 @@ fn added(add: AddArgs) -> anyhow::Result<AccountImport> {
                 expires: add.expires,
                 models: Vec::new(),
                 limits: Vec::new(),
+                tier: None,
+                project: None,
+                project_limits: Vec::new(),
             }],
         }],
         check: !add.no_check,
