@@ -176,11 +176,7 @@ pub struct NewCredentialBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// Project or workspace of the key inside its organisation.
-    #[serde(
-        default,
-        alias = "workspace",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, alias = "workspace", skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// Limits of the project, beside those of the organisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
