@@ -165,6 +165,7 @@ impl Fixture {
             interactive: true,
             not_after: Timestamp(2_000),
             candidates: vec![candidate],
+            books: false,
         };
         let reserved = time.run(limits.reserve(demand)).expect("memory answers");
         let Reserved::Granted(lease) = reserved else {
@@ -225,10 +226,10 @@ impl Fixture {
 
     /// Calls made, slots held, and output tokens left.
     fn state(&self) -> (usize, i64, i64) {
-        let levels = self.limits.levels();
+        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
         let of = |dimension| levels.iter().find(|level| level.dimension == dimension);
         let slots = of(Dimension::Concurrency).map_or(0, |level| level.held);
-        let left = of(Dimension::OutputTokens).map_or(0, |level| level.left);
+        let left = of(Dimension::OutputTokens).map_or(0, |level| level.room);
         let calls = self.upstream.calls.lock().expect("one thread").len();
         (calls, slots, left)
     }
@@ -304,12 +305,12 @@ struct LevelWatcher {
 impl CallObserver for LevelWatcher {
     async fn on_piece(&mut self, _: Piece<'_>) -> ControlFlow<()> {
         self.clock.sleep(Millis(100)).await;
-        let levels = self.limits.levels();
+        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
         let output = levels
             .iter()
             .find(|level| level.dimension == Dimension::OutputTokens);
         self.left
-            .extend(output.map(|level| level.left + level.held));
+            .extend(output.map(|level| level.room + level.held));
         ControlFlow::Continue(())
     }
 }

@@ -7,6 +7,7 @@
 //! that applies them, `chorus-pool` the choice and order of calls.
 
 mod calendar;
+mod level;
 mod obstacle;
 mod resets;
 mod restoration;
@@ -23,6 +24,7 @@ use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::time::{Millis, Timestamp};
 
+pub use level::{GroupChange, GroupClosure, GroupLevel, LevelSource, LimitLevel};
 pub use obstacle::{Obstacle, ObstacleKind};
 pub use resets::{FIRST_MONEY_PAUSE, LONGEST_MONEY_PAUSE, QuotaResets};
 pub use restoration::{HeldLease, PastCall, PastUse, Restoration};
@@ -195,6 +197,9 @@ pub struct Demand {
     pub not_after: Timestamp,
     /// Credentials on which the call could run.
     pub candidates: Vec<Candidate>,
+    /// True if a demand that waits books its amounts where it fits soonest: later demands may take what is
+    /// above the booking, or what comes back before its instant.
+    pub books: bool,
 }
 
 /// Credential on which a call could run.

@@ -37,7 +37,7 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use keys::Keys;
 pub use leaders::Leaders;
-pub use limit_state::LimitState;
+pub use limit_state::{LimitLevels, LimitState};
 pub use outbox::Outbox;
 pub use ports::Ports;
 pub use projects::Projects;

@@ -6,6 +6,7 @@
 //! groups, by the reactions of [`chorus_core::failure`]. Deliberately absent: queues, order, retries.
 
 mod addressed;
+mod booking;
 mod ending;
 mod group;
 mod lease;
@@ -18,23 +19,22 @@ mod restoring;
 mod room;
 mod tally;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
 use chorus_core::limit::{
     Candidate, Charge, Demand, Dimension, Lease, Limit, LimitSignals, QuotaGroup, Reserved, Sent,
 };
+use chorus_core::port::limit_state::BOOKING_LASTS;
 use chorus_core::time::{Millis, Timestamp};
 
-pub use group::Closure;
-pub use level::Level;
 #[cfg(feature = "redis")]
 pub(crate) use past::{PastGroup, levels_after};
 #[cfg(feature = "redis")]
 pub(crate) use past_level::PastLevel;
 
-use group::{Fit, Group};
+use group::{Call, Fit, Group};
 use lease::{Entry, Life, Part};
 use room::{Room, best, never, soonest};
 use tally::Tally;
@@ -61,6 +61,10 @@ pub struct Ledger {
     leases: BTreeMap<LeaseId, Entry>,
     due: BTreeSet<(Timestamp, LeaseId)>,
     freed: BTreeSet<GroupId>,
+    /// Groups that each waiting call has booked, until it is granted or withdrawn.
+    booked: BTreeMap<LeaseId, Vec<GroupId>>,
+    /// End of each booking, renewed ones included, in order.
+    booked_until: VecDeque<(Timestamp, LeaseId)>,
 }
 
 impl Ledger {
@@ -73,6 +77,8 @@ impl Ledger {
             leases: BTreeMap::new(),
             due: BTreeSet::new(),
             freed: BTreeSet::new(),
+            booked: BTreeMap::new(),
+            booked_until: VecDeque::new(),
         }
     }
 
@@ -104,11 +110,11 @@ impl Ledger {
         let fits: Vec<Room> = demand
             .candidates
             .iter()
-            .map(|candidate| self.fit(candidate, demand.interactive, now))
+            .map(|candidate| self.fit(demand, candidate, now))
             .collect();
         match best(&demand.candidates, &fits) {
             Some(candidate) => {
-                self.served(demand);
+                self.withdraw(demand.lease);
                 Reserved::Granted(self.grant(demand, candidate, now))
             }
             None => self.refuse(demand, &fits, now),
@@ -181,11 +187,25 @@ impl Ledger {
     /// Expires leases until `now`: unsent ones give everything back, sent ones free their slots.
     pub fn expire(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
+        self.expire_bookings(now);
         while let Some((at, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             match self.leases.get(&lease).map(|entry| entry.life.clone()) {
                 Some(Life::Reserved) => self.give_back(lease, at),
                 Some(Life::Sent { .. } | Life::Aborted { .. }) => self.lapse(lease, at),
                 Some(Life::Expired { .. } | Life::Over { .. }) | None => self.forget(lease),
+            }
+        }
+    }
+
+    /// Forgets bookings that were not renewed in time.
+    fn expire_bookings(&mut self, now: Timestamp) {
+        while let Some((_, lease)) = self.booked_until.pop_front_if(|(until, _)| *until <= now) {
+            let Some(ids) = self.booked.get(&lease) else {
+                continue;
+            };
+            let mut groups = ids.iter().filter_map(|id| self.groups.get(id));
+            if !groups.any(|group| group.bookings.is_in_force(lease, now)) {
+                self.withdraw(lease);
             }
         }
     }
@@ -203,20 +223,22 @@ impl Ledger {
         }
     }
 
-    fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
+    /// Returns a group that was not seen before.
+    fn fresh(&self, config: &Arc<QuotaGroup>, now: Timestamp) -> Group {
         let (tally, since): (fn(&Limit, Timestamp) -> Tally, Timestamp) = match self.start {
             Start::Full => (Tally::full, now),
             Start::Empty => (Tally::empty, self.began.unwrap_or(now)),
         };
+        Group::new(Arc::clone(config), since, tally)
+    }
+
+    fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
         let changed = match self.groups.get_mut(&config.id) {
             Some(group) => group.configure(config, now),
-            None => self
-                .groups
-                .insert(
-                    config.id.clone(),
-                    Group::new(Arc::clone(config), since, tally),
-                )
-                .is_none(),
+            None => {
+                let fresh = self.fresh(config, now);
+                self.groups.insert(config.id.clone(), fresh).is_none()
+            }
         };
         if changed {
             self.hold_again(&config.id, now);
@@ -252,7 +274,7 @@ impl Ledger {
                 .filter(|part| part.group == *id && part.charged.is_none())
             {
                 if let Some(meter) = group.meter(part.dimension, part.nth) {
-                    meter.hold(now, part.set_aside);
+                    meter.hold(part.set_aside);
                 }
             }
         }
@@ -261,7 +283,8 @@ impl Ledger {
         }
     }
 
-    fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Room {
+    fn fit(&mut self, demand: &Demand, candidate: &Candidate, now: Timestamp) -> Room {
+        let call = Call::new(demand, candidate);
         let mut whole = Room {
             fit: Fit::Now { headroom: i64::MAX },
             group: 0,
@@ -270,7 +293,7 @@ impl Ledger {
             let Some(group) = self.groups.get_mut(&config.id) else {
                 continue;
             };
-            let fit = group.fit(candidate, interactive, now);
+            let fit = group.fit(&call, now);
             whole = whole.and(Room { fit, group: place });
         }
         whole
@@ -295,12 +318,12 @@ impl Ledger {
             granted_at: now,
             not_after: demand.not_after,
         };
-        self.insert(lease.clone(), now);
+        self.insert(lease.clone());
         lease
     }
 
     /// Adds a reserved lease and holds its amounts.
-    fn insert(&mut self, lease: Lease, now: Timestamp) {
+    fn insert(&mut self, lease: Lease) {
         let mut seen: BTreeMap<(&GroupId, Dimension), usize> = BTreeMap::new();
         let mut parts = Vec::with_capacity(lease.charges.len());
         for charge in &lease.charges {
@@ -328,7 +351,7 @@ impl Ledger {
                 .get_mut(&part.group)
                 .and_then(|group| group.meter(part.dimension, part.nth))
             {
-                meter.hold(now, part.set_aside);
+                meter.hold(part.set_aside);
             }
         }
         for group in &groups {
@@ -350,37 +373,57 @@ impl Ledger {
 
     fn refuse(&mut self, demand: &Demand, fits: &[Room], now: Timestamp) -> Reserved {
         if let Some(why) = never(fits) {
+            self.withdraw(demand.lease);
             return Reserved::Never(why);
         }
-        if demand.interactive {
-            for group in demand
-                .candidates
-                .iter()
-                .flat_map(|candidate| &candidate.groups)
-            {
-                if let Some(group) = self.groups.get_mut(&group.id) {
-                    group.wait(demand.lease, now);
-                }
-            }
+        let (at, obstacle, candidate) = soonest(&demand.candidates, fits);
+        match candidate.filter(|_| demand.books) {
+            Some(candidate) => self.book(demand, candidate, at, now),
+            None => self.withdraw(demand.lease),
         }
-        let (at, obstacle) = soonest(&demand.candidates, fits);
         Reserved::Wait { at, obstacle }
     }
 
-    /// Removes the demand from the waiting interactive calls, for which tasks stand back.
-    fn served(&mut self, demand: &Demand) {
-        for group in demand
-            .candidates
+    /// Books the amounts of a waiting call on the groups of one candidate, and nowhere else.
+    fn book(
+        &mut self,
+        demand: &Demand,
+        candidate: &Candidate,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let ids: Vec<GroupId> = candidate
+            .groups
             .iter()
-            .filter(|_| demand.interactive)
-            .flat_map(|candidate| &candidate.groups)
-        {
+            .map(|group| group.id.clone())
+            .collect();
+        let known = self.booked.remove(&demand.lease).unwrap_or_default();
+        self.unbook(demand.lease, known.into_iter().filter(|id| !ids.contains(id)));
+        let call = Call::new(demand, candidate);
+        for id in &ids {
+            if let Some(group) = self.groups.get_mut(id) {
+                let booking = group.booking(&call, at, now);
+                group.bookings.put(booking);
+            }
+        }
+        self.booked_until.push_back((now + BOOKING_LASTS, demand.lease));
+        self.booked.insert(demand.lease, ids);
+    }
+
+    /// Removes the booking of a call that is granted or waits no longer.
+    pub fn withdraw(&mut self, lease: LeaseId) {
+        let known = self.booked.remove(&lease).unwrap_or_default();
+        self.unbook(lease, known.into_iter());
+    }
+
+    fn unbook(&mut self, lease: LeaseId, ids: impl Iterator<Item = GroupId>) {
+        for id in ids {
             if self
                 .groups
-                .get_mut(&group.id)
-                .is_some_and(|group| group.served(demand.lease))
+                .get_mut(&id)
+                .is_some_and(|group| group.bookings.remove(lease))
             {
-                self.freed.insert(group.id.clone());
+                self.freed.insert(id);
             }
         }
     }

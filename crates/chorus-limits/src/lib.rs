@@ -11,7 +11,7 @@ mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
 
-pub use ledger::{Ledger, Level, Start};
+pub use ledger::{Ledger, Start};
 pub use memory::Memory;
 #[cfg(feature = "redis")]
 pub use redis::Redis;

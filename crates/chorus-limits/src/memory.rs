@@ -9,15 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
+use chorus_core::limit::{
+    Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
+    Sent,
+};
 use chorus_core::port::limit_state::LimiterError;
-use chorus_core::port::{Clock, LimitState};
+use chorus_core::port::{Clock, LimitLevels, LimitState};
 use chorus_core::time::Timestamp;
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use crate::ledger::{Ledger, Level, Start};
+use crate::ledger::{Ledger, Start};
 
 /// Maximum hints that a listener has not read; more are dropped, as hints may be.
 const HINTS: usize = 256;
@@ -35,7 +38,7 @@ struct State {
     /// Number of the life, from 1: a loss ends one, the restore after it begins the next.
     life: u64,
     lost: bool,
-    listeners: Vec<mpsc::Sender<GroupId>>,
+    listeners: Vec<mpsc::Sender<GroupChange>>,
 }
 
 impl Memory {
@@ -79,9 +82,9 @@ impl Memory {
         (state.ledger, state.lost) = (Ledger::new(Start::Empty), true);
     }
 
-    /// Returns all limits seen so far.
-    pub fn levels(&self) -> Vec<Level> {
-        self.with(Ledger::levels)
+    /// Returns the levels of all groups seen so far, by id.
+    pub fn all_levels(&self) -> Vec<GroupLevel> {
+        self.with(Ledger::all_levels)
     }
 
     /// Returns the number of leases that hold a slot or an amount.
@@ -122,8 +125,13 @@ impl State {
     fn act<T>(&mut self, now: Timestamp, act: impl FnOnce(&mut Ledger, Timestamp) -> T) -> T {
         let answer = act(&mut self.ledger, now);
         for group in self.ledger.take_freed() {
+            if self.listeners.is_empty() {
+                continue;
+            }
+            let level = self.ledger.level(&group, now);
+            let change = GroupChange { group, level };
             self.listeners.retain_mut(|listener| {
-                listener.try_send(group.clone()).is_ok() || !listener.is_closed()
+                listener.try_send(change.clone()).is_ok() || !listener.is_closed()
             });
         }
         answer
@@ -138,6 +146,11 @@ impl LimitState for Memory {
             return Err(LimiterError::StateLost);
         }
         self.known(|ledger, now| ledger.reserve(&demand, now))
+    }
+
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        self.with(|ledger, _| ledger.withdraw(lease));
+        Ok(())
     }
 
     async fn send(
@@ -174,8 +187,15 @@ impl LimitState for Memory {
     async fn intact(&self) -> Result<(), LimiterError> {
         self.known(|_, _| ())
     }
+}
 
-    fn changed(&self) -> BoxStream<'static, GroupId> {
+#[async_trait]
+impl LimitLevels for Memory {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        self.known(|ledger, now| ledger.levels(groups, now))
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupChange> {
         let (listener, hints) = mpsc::channel(HINTS);
         self.lock().listeners.push(listener);
         hints.boxed()

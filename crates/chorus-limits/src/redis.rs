@@ -8,6 +8,7 @@
 mod alone;
 mod arguments;
 mod away;
+mod booked;
 mod examine;
 mod hints;
 mod link;
@@ -21,14 +22,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
+use chorus_core::limit::{
+    Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
+    Sent,
+};
 use chorus_core::port::limit_state::LimiterError;
-use chorus_core::port::{Clock, LimitState};
+use chorus_core::port::{Clock, LimitLevels, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::stream::BoxStream;
 use serde_json::json;
 
-use crate::ledger::Level;
+use arguments::Reserver;
 use away::Shared;
 use link::{Link, unreadable};
 
@@ -120,22 +124,23 @@ impl Redis {
         self.shared.lock().alone.is_some()
     }
 
-    /// Returns all limits seen so far. The server reads all of its state: not for every second.
-    pub async fn levels(&self) -> Result<Vec<Level>, LimiterError> {
-        Ok(self.state().await?.0)
+    /// Returns the levels of all groups seen so far, by id, and the number of leases that hold a slot or an
+    /// amount. The server reads all of its state: not for every second.
+    pub async fn state(&self) -> Result<(Vec<GroupLevel>, usize), LimiterError> {
+        let mut reply = self
+            .shared
+            .run("levels", &json!({ "groups": null }))
+            .await?;
+        let levels = reply.levels();
+        let live = reply.number().and_then(|live| usize::try_from(live).ok());
+        let (mut levels, live) = levels.zip(live).ok_or_else(|| unreadable("levels"))?;
+        levels.sort_by(|one, other| one.group.cmp(&other.group));
+        Ok((levels, live))
     }
 
     /// Returns the number of leases that hold a slot or an amount.
     pub async fn live_leases(&self) -> Result<usize, LimiterError> {
         Ok(self.state().await?.1)
-    }
-
-    /// Returns all limits, and the number of leases that hold a slot or an amount.
-    pub async fn state(&self) -> Result<(Vec<Level>, usize), LimiterError> {
-        let mut reply = self.shared.run("levels", &json!({})).await?;
-        let levels = reply.levels();
-        let live = reply.number().and_then(|live| usize::try_from(live).ok());
-        levels.zip(live).ok_or_else(|| unreadable("levels"))
     }
 
     /// Opens a group that a quota or a spend limit had closed, after an operator put it right.
@@ -147,12 +152,32 @@ impl Redis {
     }
 
     async fn reserve_shared(&self, demand: &Demand) -> Result<Reserved, LimiterError> {
-        let token = self.shared.lock().token.clone();
+        let (token, booked) = {
+            let mut state = self.shared.lock();
+            (state.token.clone(), state.booked.take(demand.lease))
+        };
+        let reserver = Reserver {
+            member: &self.member,
+            token: token.as_deref(),
+            booked: &booked,
+        };
         let now = self.shared.link.clock().now();
-        let arguments = arguments::reserve(demand, &self.member, token.as_deref(), now);
-        let mut reply = self.shared.run("reserve", &arguments).await?;
+        let arguments = arguments::reserve(demand, &reserver, now);
+        let answer = self.shared.run("reserve", &arguments).await;
+        if answer.is_err() && !booked.is_empty() {
+            self.booked(demand.lease, booked);
+        }
+        let mut reply = answer?;
         let answer = reply.number().zip(reply.reserved(demand.lease));
         let (members, (answer, rooms)) = answer.ok_or_else(|| unreadable("reserve"))?;
+        if let Some(candidate) = reply
+            .booked()
+            .and_then(|place| demand.candidates.get(place))
+            .filter(|_| demand.books)
+        {
+            let groups = candidate.groups.iter().map(|group| group.id.clone());
+            self.booked(demand.lease, groups.collect());
+        }
         let mut state = self.shared.lock();
         state.counted(members);
         state.mirrors.saw(
@@ -163,6 +188,11 @@ impl Redis {
             rooms,
         );
         Ok(answer)
+    }
+
+    fn booked(&self, lease: LeaseId, groups: Vec<GroupId>) {
+        let now = self.shared.link.clock().now();
+        self.shared.lock().booked.put(lease, groups, now);
     }
 
     async fn observe_shared(
@@ -192,6 +222,23 @@ impl LimitState for Redis {
         self.shared
             .or_alone(answer, away::Needs::Share, |alone, now| {
                 alone.reserve(demand, now)
+            })
+    }
+
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        let booked = self.shared.lock().booked.take(lease);
+        if booked.is_empty() {
+            return Ok(());
+        }
+        let arguments = json!({ "lease": lease, "booked": booked });
+        let answer = match self.shared.run("withdraw", &arguments).await {
+            Ok(_) | Err(LimiterError::StateLost) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        self.shared
+            .or_alone(answer, away::Needs::Nothing, |alone, _| {
+                alone.withdraw(lease);
+                Ok(())
             })
     }
 
@@ -256,7 +303,20 @@ impl LimitState for Redis {
             .or_alone(answer, away::Needs::Nothing, |_, _| Ok(()))
     }
 
-    fn changed(&self) -> BoxStream<'static, GroupId> {
+}
+
+#[async_trait]
+impl LimitLevels for Redis {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        let now = self.shared.link.clock().now();
+        let days = text::days(groups.iter().map(|group| &**group), now);
+        let groups: Vec<_> = groups.iter().map(|group| arguments::known(group)).collect();
+        let arguments = json!({ "groups": groups, "days": days });
+        let mut reply = self.shared.run("levels", &arguments).await?;
+        reply.levels().ok_or_else(|| unreadable("levels"))
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupChange> {
         hints::listen(Arc::clone(&self.shared.link))
     }
 }

@@ -18,6 +18,7 @@ use chorus_core::id::{
     AccountId, CredentialId, GroupId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
 };
 use chorus_core::port::directory::{CredentialState, Mark};
+use chorus_core::limit::GroupChange;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
@@ -168,7 +169,7 @@ pub struct Admission {
     slots: Option<BTreeMap<Pool, PoolSlots>>,
     /// State of each credential as it was seen last.
     states: BTreeMap<CredentialId, (CredentialState, Option<Mark>)>,
-    changes: BoxStream<'static, GroupId>,
+    changes: BoxStream<'static, GroupChange>,
 }
 
 /// A line that is not asked for until its head may fit.

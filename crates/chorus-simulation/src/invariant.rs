@@ -9,6 +9,7 @@ mod arrows;
 mod calls;
 mod end;
 mod leases;
+mod level;
 mod liveness;
 mod money;
 mod plan;
@@ -20,7 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chorus_core::attempt::{AttemptWait, Claim, Finish};
 use chorus_core::id::{AccountId, ProjectId, Version};
 use chorus_core::time::Timestamp;
-use chorus_limits::Level;
 use chorus_store::rows::Rows;
 
 use crate::executor::Timeline;
@@ -28,6 +28,7 @@ use crate::log::Log;
 
 pub use calls::{CallStart, Calls};
 pub use end::Ending;
+pub use level::Level;
 pub use leases::{LeaseOperation, Leases};
 pub use liveness::{ALWAYS, ServingAccount};
 

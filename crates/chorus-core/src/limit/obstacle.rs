@@ -40,8 +40,10 @@ pub enum ObstacleKind {
     },
     /// The cap on calls in flight that refusals taught is reached.
     CallsInFlight,
-    /// An interactive call goes first.
+    /// An interactive call has booked the amount.
     InteractiveCall,
+    /// A call that waits longer has booked the amount.
+    BookedCall,
 }
 
 impl ObstacleKind {
@@ -50,7 +52,9 @@ impl ObstacleKind {
         match self {
             Self::Limit { dimension } => Some(dimension),
             Self::CallsInFlight => Some(Dimension::Concurrency),
-            Self::SlotsOfEndedProcess | Self::Closed { .. } | Self::InteractiveCall => None,
+            Self::SlotsOfEndedProcess | Self::Closed { .. } | Self::InteractiveCall | Self::BookedCall => {
+                None
+            }
         }
     }
 }

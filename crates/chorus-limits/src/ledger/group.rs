@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::failure::{FailureClass, GroupReaction};
+use chorus_core::failure::GroupReaction;
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{
-    Candidate, Dimension, Limit, LimitSignals, ObservedLevel, ObstacleKind, QuotaGroup, Window,
-    Zone,
+    Candidate, Demand, Dimension, GroupClosure, Limit, LimitSignals, ObservedLevel, ObstacleKind,
+    QuotaGroup, Window, Zone,
 };
+use chorus_core::port::limit_state::BOOKING_LASTS;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::addressed::Addressed;
+use super::booking::{Booking, Bookings, left_for};
 use super::meter::Meter;
 use super::ramp::Ramp;
 use super::tally::Tally;
 
-/// Time for which an interactive call holds tasks back after its last demand.
-pub(crate) const INTERACTIVE_FLAG: Millis = Millis(1_000);
 /// Closure of a refused group without a wait from its provider.
 const REST: Millis = Millis(1_000);
 /// Closure for money that comes back in a rolling window.
@@ -29,7 +29,7 @@ pub(crate) struct Group {
     /// One meter a limit, in the order of the configuration.
     pub(crate) meters: Vec<Meter>,
     /// Closure by a refusal; none while the group is open.
-    pub(crate) closed: Option<Closure>,
+    pub(crate) closed: Option<GroupClosure>,
     /// Number of live leases that draw on the group.
     pub(crate) in_flight: u64,
     /// Number of live leases among them that were sent.
@@ -38,24 +38,33 @@ pub(crate) struct Group {
     pub(crate) of_ended_process: BTreeMap<LeaseId, Timestamp>,
     ramp: Option<Ramp>,
     config: Arc<QuotaGroup>,
-    waiting: BTreeMap<LeaseId, Timestamp>,
+    pub(crate) bookings: Bookings,
 }
 
-/// Closure of a group by a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closure {
-    /// Class of the refusal.
-    pub class: FailureClass,
-    /// Time at which the refusal was observed.
-    pub since: Timestamp,
-    /// Time at which the group opens by itself.
-    pub until: Timestamp,
+/// Returns true unless a call that was sent at `sent_at` was sent after the refusal that closed a group.
+fn is_newer_than(closure: &GroupClosure, sent_at: Option<Timestamp>) -> bool {
+    sent_at.is_none_or(|sent_at| sent_at <= closure.since)
 }
 
-impl Closure {
-    /// Returns true unless a call that was sent at `sent_at` was sent after the refusal.
-    fn is_newer_than(&self, sent_at: Option<Timestamp>) -> bool {
-        sent_at.is_none_or(|sent_at| sent_at <= self.since)
+/// Call for which room is sought.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// Lease of the call.
+    pub(crate) lease: LeaseId,
+    /// True if a person waits for it.
+    pub(crate) interactive: bool,
+    /// Credential, estimate and floor.
+    pub(crate) candidate: &'a Candidate,
+}
+
+impl<'a> Call<'a> {
+    /// Returns the call of a demand on one of its candidates.
+    pub(crate) const fn new(demand: &Demand, candidate: &'a Candidate) -> Self {
+        Self {
+            lease: demand.lease,
+            interactive: demand.interactive,
+            candidate,
+        }
     }
 }
 
@@ -72,6 +81,17 @@ pub(crate) enum Fit {
     Never(Dimension),
 }
 
+impl Fit {
+    /// Returns the fit that comes first.
+    fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At(one, _), Self::At(another, _)) if another < one => other,
+            (Self::WhenFreed(..), Self::At(..)) => other,
+            _ => self,
+        }
+    }
+}
+
 impl Group {
     pub(crate) fn new(
         config: Arc<QuotaGroup>,
@@ -81,7 +101,7 @@ impl Group {
         let meters = config
             .limits
             .iter()
-            .map(|limit| Meter::new(limit.clone(), tally(limit, since)))
+            .map(|limit| Meter::new(limit.clone(), tally(limit, since), since))
             .collect();
         Self {
             meters,
@@ -91,7 +111,7 @@ impl Group {
             of_ended_process: BTreeMap::new(),
             ramp: None,
             config,
-            waiting: BTreeMap::new(),
+            bookings: Bookings::default(),
         }
     }
 
@@ -102,6 +122,7 @@ impl Group {
         if Arc::ptr_eq(&self.config, config) || self.config == *config {
             return false;
         }
+        self.bookings.clear();
         let is_reshaped = self.config.limits.len() != config.limits.len()
             || !self
                 .config
@@ -119,7 +140,7 @@ impl Group {
                 match old {
                     Some(old) if old.configured == *limit => old.clone(),
                     Some(old) => old.reconfigured(limit, now),
-                    None => Meter::new(limit.clone(), Tally::full(limit, now)),
+                    None => Meter::new(limit.clone(), Tally::full(limit, now), now),
                 }
             });
         self.meters = meters.collect();
@@ -142,35 +163,60 @@ impl Group {
             .map(|place| &mut self.meters[place])
     }
 
-    /// Returns the fit of the candidate's call.
-    pub(crate) fn fit(&mut self, candidate: &Candidate, interactive: bool, now: Timestamp) -> Fit {
+    /// Returns the fit of a call beside the bookings that it must heed.
+    pub(crate) fn fit(&mut self, call: &Call<'_>, now: Timestamp) -> Fit {
+        self.bookings.expire(now);
+        let bookings = std::mem::take(&mut self.bookings);
+        let heeded = bookings.ahead_of(call.lease, call.interactive);
+        let mut fit = self.fit_beside(call.candidate, &heeded, now, None);
+        // A booking that is not renewed holds nobody back after its end.
+        for lapsed in &heeded {
+            if matches!(fit, Fit::Now { .. } | Fit::Never(_)) {
+                break;
+            }
+            let rest: Vec<&Booking> = heeded
+                .iter()
+                .copied()
+                .filter(|one| one.until > lapsed.until)
+                .collect();
+            fit = fit.sooner(self.fit_beside(call.candidate, &rest, now, Some(lapsed)));
+        }
+        drop(heeded);
+        self.bookings = bookings;
+        fit
+    }
+
+    /// Returns the fit of a call beside these bookings, at the end of `lapsed` at the earliest.
+    fn fit_beside(
+        &mut self,
+        candidate: &Candidate,
+        heeded: &[&Booking],
+        now: Timestamp,
+        lapsed: Option<&Booking>,
+    ) -> Fit {
         let (mut at, mut obstacle) = self.opens_at(now);
+        if let Some(lapsed) = lapsed.filter(|lapsed| lapsed.until > at) {
+            (at, obstacle) = (lapsed.until, lapsed.obstacle());
+        }
         let mut headroom = i64::MAX;
-        let mut freed = self
-            .ramp
-            .filter(|ramp| self.in_flight >= ramp.cap())
-            .map(|_| ObstacleKind::CallsInFlight);
-        for meter in &mut self.meters {
+        let mut freed = self.is_ramp_reached(heeded);
+        for (place, meter) in self.meters.iter_mut().enumerate() {
             let dimension = meter.limit.dimension;
             let need = meter.need(&candidate.estimate);
             if need > meter.capacity() {
                 return Fit::Never(dimension);
             }
-            match meter.earliest(now, need, candidate.floor_permille) {
-                Some(instant) if instant > at => {
-                    (at, obstacle) = (instant, ObstacleKind::Limit { dimension });
-                }
+            let room = meter.room(now);
+            let (left, cause) = left_for(heeded, place, need, now, |at| meter.projected(now, at));
+            let kind = cause.map_or(ObstacleKind::Limit { dimension }, Booking::obstacle);
+            match meter.earliest(now, need, candidate.floor_permille, left) {
+                Some(instant) if instant > at => (at, obstacle) = (instant, kind),
                 Some(_) => {}
-                None => drop(freed.get_or_insert(ObstacleKind::Limit { dimension })),
+                None => drop(freed.get_or_insert(kind)),
             }
-            let left = i128::from(meter.room(now) - need) * 1_000_000
+            let left = i128::from(room - need) * 1_000_000
                 / i128::from(meter.capacity().max(1));
             headroom = headroom.min(i64::try_from(left).unwrap_or(i64::MIN));
-        }
-        self.waiting.retain(|_, until| *until > now);
-        let waiting = self.waiting.values().max().filter(|_| !interactive);
-        if let Some(until) = waiting.filter(|until| **until > at) {
-            (at, obstacle) = (*until, ObstacleKind::InteractiveCall);
         }
         match freed {
             Some(kind) => self.when_freed(kind),
@@ -179,10 +225,43 @@ impl Group {
         }
     }
 
+    /// Returns the obstacle of a call beyond the cap on calls in flight, booked ones included.
+    fn is_ramp_reached(&self, heeded: &[&Booking]) -> Option<ObstacleKind> {
+        let cap = self.ramp?.cap();
+        if self.in_flight >= cap {
+            return Some(ObstacleKind::CallsInFlight);
+        }
+        let booked = self.in_flight + u64::try_from(heeded.len()).unwrap_or(u64::MAX);
+        heeded
+            .first()
+            .filter(|_| booked >= cap)
+            .map(|booking| booking.obstacle())
+    }
+
+    /// Returns the booking of a call that fits at `at`.
+    pub(crate) fn booking(
+        &self,
+        call: &Call<'_>,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Booking {
+        let needs = self
+            .meters
+            .iter()
+            .map(|meter| meter.booked(&call.candidate.estimate, call.candidate.floor_permille));
+        Booking {
+            lease: call.lease,
+            interactive: call.interactive,
+            needs: needs.collect(),
+            at,
+            until: now + BOOKING_LASTS,
+        }
+    }
+
     /// Returns the time at which the group is open, and the closure as an obstacle.
     fn opens_at(&self, now: Timestamp) -> (Timestamp, ObstacleKind) {
         match self.closed.filter(|closure| closure.until > now) {
-            Some(Closure {
+            Some(GroupClosure {
                 class,
                 since,
                 until,
@@ -198,16 +277,6 @@ impl Group {
             Some(until) => Fit::WhenFreed(Some(*until), ObstacleKind::SlotsOfEndedProcess),
             None => Fit::WhenFreed(None, kind),
         }
-    }
-
-    /// Notes that an interactive call waits on this group: tasks stand back.
-    pub(crate) fn wait(&mut self, lease: LeaseId, now: Timestamp) {
-        self.waiting.insert(lease, now + INTERACTIVE_FLAG);
-    }
-
-    /// Removes a waiting call; returns true if it was waiting.
-    pub(crate) fn served(&mut self, lease: LeaseId) -> bool {
-        self.waiting.remove(&lease).is_some()
     }
 
     /// Raises a lowered cap on calls in flight after a call that ended well.
@@ -285,7 +354,7 @@ impl Group {
 
     /// Opens the group after a call that was sent at `sent_at` was accepted, if the closure is older.
     pub(crate) fn accepted(&mut self, sent_at: Option<Timestamp>) {
-        self.closed = self.closed.filter(|closure| closure.is_newer_than(sent_at));
+        self.closed = self.closed.filter(|closure| is_newer_than(closure, sent_at));
     }
 
     /// Closes the group. The refusal of a later call replaces an earlier one of the same class; else the
@@ -302,12 +371,12 @@ impl Group {
         };
         let stays = self.closed.is_some_and(|closed| {
             let is_replaced = class == closed.class
-                && !closed.is_newer_than(sent_at)
+                && !is_newer_than(&closed, sent_at)
                 && signals.retry_after.is_some();
             until <= closed.until && !is_replaced
         });
         if !stays {
-            self.closed = Some(Closure {
+            self.closed = Some(GroupClosure {
                 class,
                 since: now,
                 until,

@@ -1,59 +1,60 @@
-//! Rows for reports and operators: one a limit.
+//! Levels for mirrors, reports and operators.
+
+use std::sync::Arc;
 
 use chorus_core::id::GroupId;
-use chorus_core::limit::{Dimension, Window};
+use chorus_core::limit::{GroupLevel, QuotaGroup};
 use chorus_core::time::Timestamp;
-use serde::Serialize;
 
 use super::Ledger;
-
-/// Present state of one limit, as [`Ledger::levels`] returns it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Level {
-    /// Quota group of the limit.
-    pub group: GroupId,
-    /// Dimension that is counted.
-    pub dimension: Dimension,
-    /// Window in which the amount comes back.
-    pub window: Window,
-    /// Amount left for new calls; below zero when more was used than there was.
-    pub left: i64,
-    /// Maximum that the limit can hold.
-    pub capacity: i64,
-    /// Amount reserved and not charged yet; slots for concurrency.
-    pub held: i64,
-    /// Lowest amount left since the start.
-    pub lowest: i64,
-    /// Time until which a refusal closed the group; none when it is open.
-    pub closed_until: Option<Timestamp>,
-}
+use super::group::Group;
 
 impl Ledger {
-    /// Returns all limits seen so far, by group, in the order of their configuration.
-    pub fn levels(&mut self, now: Timestamp) -> Vec<Level> {
+    /// Returns the levels of all groups seen so far, by id.
+    pub fn all_levels(&mut self, now: Timestamp) -> Vec<GroupLevel> {
         self.expire(now);
-        let mut levels = Vec::new();
-        for (id, group) in &mut self.groups {
-            let closed_until = group
-                .closed
-                .map(|closure| closure.until)
-                .filter(|until| *until > now);
-            levels.extend(group.meters.iter_mut().map(|meter| Level {
-                group: id.clone(),
-                dimension: meter.limit.dimension,
-                window: meter.limit.window,
-                left: meter.room(now),
-                capacity: meter.capacity(),
-                held: meter.held,
-                lowest: meter.lowest,
-                closed_until,
-            }));
-        }
-        levels
+        let groups = self.groups.iter_mut();
+        groups.map(|(id, group)| group.level(id, now)).collect()
+    }
+
+    /// Returns the levels of these groups, in order; one that is not known has the level with which it
+    /// would begin.
+    pub fn levels(&mut self, groups: &[Arc<QuotaGroup>], now: Timestamp) -> Vec<GroupLevel> {
+        self.expire(now);
+        let level = |config: &Arc<QuotaGroup>| match self.groups.get_mut(&config.id) {
+            Some(group) => group.level(&config.id, now),
+            None => self.fresh(config, now).level(&config.id, now),
+        };
+        groups.iter().map(level).collect()
+    }
+
+    /// Returns the level of a group that is known.
+    pub fn level(&mut self, group: &GroupId, now: Timestamp) -> Option<GroupLevel> {
+        let known = self.groups.get_mut(group)?;
+        Some(known.level(group, now))
     }
 
     /// Returns the number of leases that hold a slot or an amount.
     pub fn live_leases(&self) -> usize {
         self.leases.values().filter(|entry| entry.is_live()).count()
+    }
+}
+
+impl Group {
+    /// Returns the level of every limit.
+    pub(super) fn level(&mut self, id: &GroupId, now: Timestamp) -> GroupLevel {
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        GroupLevel {
+            group: id.clone(),
+            at: now,
+            limits: self
+                .meters
+                .iter_mut()
+                .map(|meter| meter.level(now))
+                .collect(),
+            in_flight: count(self.in_flight),
+            closed: self.closed.filter(|closure| closure.until > now),
+            bookings: u32::try_from(self.bookings.count(now)).unwrap_or(u32::MAX),
+        }
     }
 }

@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 
-use chorus_core::limit::{CallEstimate, Dimension, Limit, ObservedLevel, ReserveRule, Window};
+use chorus_core::limit::{
+    CallEstimate, Dimension, LevelSource, Limit, LimitLevel, ObservedLevel, ReserveRule, Window,
+};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::past_level::PastLevel;
@@ -29,21 +31,20 @@ pub(crate) struct Meter {
     pub(crate) limit: Limit,
     /// Amount reserved and not yet charged; slots for concurrency.
     pub(crate) held: i64,
-    /// Lowest amount that was ever left.
-    pub(crate) lowest: i64,
+    /// Origin of the level, and the time at which it spoke last.
+    source: (LevelSource, Timestamp),
     tally: Tally,
     recent: VecDeque<(Timestamp, i64)>,
     shown: Option<Timestamp>,
 }
 
 impl Meter {
-    pub(crate) fn new(limit: Limit, tally: Tally) -> Self {
-        let lowest = tally.room(&limit);
+    pub(crate) fn new(limit: Limit, tally: Tally, since: Timestamp) -> Self {
         Self {
             configured: limit.clone(),
             limit,
             held: 0,
-            lowest,
+            source: (LevelSource::Configured, since),
             tally,
             recent: VecDeque::new(),
             shown: None,
@@ -60,7 +61,7 @@ impl Meter {
             meter.tally.resize(limit, now, room);
             return meter;
         }
-        let mut fresh = Self::new(limit.clone(), Tally::full(limit, now));
+        let mut fresh = Self::new(limit.clone(), Tally::full(limit, now), now);
         fresh.held = self.held;
         fresh
     }
@@ -81,24 +82,62 @@ impl Meter {
             .min(self.capacity().max(self.certain_part(estimate)))
     }
 
-    /// Returns the earliest instant at which `need` fits while `floor_permille` stay free; none when
-    /// time alone never brings it.
+    /// Returns the earliest instant at which `need` fits while `floor_permille` and the booked amount
+    /// stay free; none when time alone never brings it.
     pub(crate) fn earliest(
         &mut self,
         now: Timestamp,
         need: i64,
         floor_permille: u16,
+        booked: i64,
     ) -> Option<Timestamp> {
         self.tally.advance(&self.limit, now);
-        let free = (self.capacity() * i64::from(floor_permille) + 999) / 1000;
-        let free = free.min(self.capacity() - need).max(0);
+        let free = self.floor(need, floor_permille).max(booked);
         self.tally
             .earliest(&self.limit, now, need + free + self.held)
     }
 
-    pub(crate) fn hold(&mut self, now: Timestamp, amount: i64) {
+    /// Returns the amount that a call leaves free.
+    fn floor(&self, need: i64, floor_permille: u16) -> i64 {
+        let free = (self.capacity() * i64::from(floor_permille) + 999) / 1000;
+        free.min(self.capacity() - need).max(0)
+    }
+
+    /// Returns the amount that a waiting call books: its need and its floor.
+    pub(crate) fn booked(&self, estimate: &CallEstimate, floor_permille: u16) -> i64 {
+        let need = self.need(estimate);
+        need + self.floor(need, floor_permille)
+    }
+
+    /// Returns the amount left for new calls at a later time if nothing changes until then. Reservations
+    /// count as held. Call after `room(now)`.
+    pub(crate) fn projected(&self, now: Timestamp, at: Timestamp) -> i64 {
+        self.tally.projected(&self.limit, now, at) - self.held
+    }
+
+    /// Returns the level for mirrors and operators.
+    pub(crate) fn level(&mut self, now: Timestamp) -> LimitLevel {
+        let room = self.room(now);
+        LimitLevel {
+            dimension: self.limit.dimension,
+            window: self.limit.window,
+            amount: self.limit.amount,
+            configured: self.configured.amount,
+            capacity: self.limit.capacity(),
+            room,
+            held: self.held,
+            full_at: self.tally.full_at(&self.limit, now),
+            source: self.source.0,
+            source_at: self.source.1,
+        }
+    }
+
+    fn learned_from(&mut self, source: LevelSource, now: Timestamp) {
+        self.source = (source, now);
+    }
+
+    pub(crate) const fn hold(&mut self, amount: i64) {
         self.held += amount;
-        self.lowest = self.lowest.min(self.room(now));
     }
 
     pub(crate) fn give_back(&mut self, amount: i64) {
@@ -120,14 +159,15 @@ impl Meter {
             self.recent.pop_front();
         }
         self.recent.push_back((now, used));
-        self.lowest = self.lowest.min(self.room(now));
+        if self.source.0 == LevelSource::Configured {
+            self.learned_from(LevelSource::Own, now);
+        }
     }
 
     /// Corrects an earlier charge, unless a header has shown it since: the header knew the truth.
     pub(crate) fn correct(&mut self, now: Timestamp, charged_at: Timestamp, more: i64) {
         if self.shown.is_none_or(|shown| shown < charged_at) {
             self.tally.correct(&self.limit, now, charged_at, more);
-            self.lowest = self.lowest.min(self.room(now));
         }
     }
 
@@ -140,6 +180,7 @@ impl Meter {
     pub(crate) fn used_up(&mut self, now: Timestamp) {
         let room = self.charged_room(now).min(self.held);
         self.tally.set_room(&self.limit, now, room);
+        self.learned_from(LevelSource::Refusal, now);
     }
 
     /// Clamps the level to the range that a header of a request sent at `sent_at` makes possible.
@@ -154,6 +195,7 @@ impl Meter {
         }
         if let Some(amount) = level.limit.filter(|amount| *amount > 0) {
             self.resize(now, amount);
+            self.learned_from(LevelSource::Header, now);
         }
         let Some(remaining) = level.remaining else {
             return;
@@ -186,7 +228,7 @@ impl Meter {
             self.tally.set_room(&self.limit, now, room);
         }
         self.shown = Some(sent_at);
-        self.lowest = self.lowest.min(self.room(now));
+        self.learned_from(LevelSource::Header, now);
     }
 
     /// Returns true if the amount is charged when the call is sent, not when it ends.
@@ -205,7 +247,9 @@ impl Meter {
                 }
             }
         }
-        self.lowest = self.room(now);
+        if *level != PastLevel::Unused {
+            self.learned_from(LevelSource::Past, now);
+        }
     }
 
     /// Returns the part of a call's amount that is no guess.

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, LeaseId};
-use chorus_core::limit::{HeldLease, PastCall, QuotaGroup};
+use chorus_core::limit::{GroupClosure, HeldLease, PastCall, QuotaGroup};
 use chorus_core::time::Timestamp;
 
-use super::group::Closure;
 use super::lease::Life;
 use super::past::{self, PastGroup};
 use super::{Ledger, Start};
@@ -90,7 +89,7 @@ impl Ledger {
         &mut self,
         config: &Arc<QuotaGroup>,
         rooms: &[i64],
-        closed: Option<Closure>,
+        closed: Option<GroupClosure>,
         now: Timestamp,
     ) {
         self.expire(now);
@@ -109,7 +108,7 @@ impl Ledger {
             self.configure(group, now);
         }
         let id = held.lease.id;
-        self.insert(held.lease, now);
+        self.insert(held.lease);
         if let Some(until) = held.sent_until {
             self.now_sent(id, None, until, now);
             if held.process_ended {

@@ -58,27 +58,28 @@ pub(super) fn never(rooms: &[Room]) -> Option<String> {
     Some(reason)
 }
 
-/// Returns the time at which the first candidate fits, and its obstacle. Without such a time the obstacle
-/// is that of the first candidate that waits for a slot.
-pub(super) fn soonest(
-    candidates: &[Candidate],
+/// Returns the time at which the first candidate fits, its obstacle, and the candidate itself. Without such
+/// a time it is the first candidate that waits for a slot.
+pub(super) fn soonest<'a>(
+    candidates: &'a [Candidate],
     rooms: &[Room],
-) -> (Option<Timestamp>, Option<Obstacle>) {
-    let mut at: Option<Timestamp> = None;
-    let mut first = None;
+) -> (Option<Timestamp>, Option<Obstacle>, Option<&'a Candidate>) {
+    let (mut at, mut first): (Option<Timestamp>, _) = (None, (None, None));
     for (candidate, room) in candidates.iter().zip(rooms) {
         match room.fit {
             Fit::At(instant, kind) if at.is_none_or(|at| instant < at) => {
                 at = Some(instant);
-                first = obstacle(candidate, room.group, kind, Some(instant));
+                let obstacle = obstacle(candidate, room.group, kind, Some(instant));
+                first = (obstacle, Some(candidate));
             }
-            Fit::WhenFreed(until, kind) if first.is_none() => {
-                first = obstacle(candidate, room.group, kind, until);
+            Fit::WhenFreed(until, kind) if first.1.is_none() => {
+                let obstacle = obstacle(candidate, room.group, kind, until);
+                first = (obstacle, Some(candidate));
             }
             Fit::At(..) | Fit::WhenFreed(..) | Fit::Now { .. } | Fit::Never(_) => {}
         }
     }
-    (at, first)
+    (at, first.0, first.1)
 }
 
 fn obstacle(

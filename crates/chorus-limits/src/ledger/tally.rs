@@ -126,6 +126,28 @@ impl Tally {
         }
     }
 
+    /// Returns the amount left at a later time if nothing is charged until then. Call after `advance(now)`.
+    pub(crate) fn projected(&self, limit: &Limit, now: Timestamp, then: Timestamp) -> i64 {
+        match self {
+            Self::Bucket { scaled, at, .. } => {
+                let per = i128::from(per_ms(limit));
+                let refilled = scaled + i128::from(limit.amount) * i128::from(then.since(*at).0);
+                let whole = refilled.min(i128::from(capacity(limit)) * per).div_euclid(per);
+                i64::try_from(whole).unwrap_or(i64::MIN / 1024)
+            }
+            Self::Sliding { charges } => {
+                let start = then - lasts(limit);
+                let left = charges.iter().take_while(|(at, _)| *at <= start);
+                self.room(limit) + left.map(|(_, amount)| amount).sum::<i64>()
+            }
+            Self::Calendar { .. } => match limit.window.period(now) {
+                Some((_, end)) if then >= end => capacity(limit),
+                _ => self.room(limit),
+            },
+            Self::Held => capacity(limit),
+        }
+    }
+
     /// Returns the earliest instant at which `need` is left, if time alone brings it. Call after
     /// `advance(now)`.
     pub(crate) fn earliest(&self, limit: &Limit, now: Timestamp, need: i64) -> Option<Timestamp> {
@@ -152,6 +174,20 @@ impl Tally {
         }
     }
 
+    /// Returns the time at which every charge has come back; none for slots. Call after `advance(now)`.
+    pub(crate) fn full_at(&self, limit: &Limit, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Bucket { .. } => self.earliest(limit, now, capacity(limit)),
+            Self::Sliding { charges } => {
+                let last = charges.back().map(|(at, _)| *at + lasts(limit));
+                Some(last.unwrap_or(now))
+            }
+            Self::Calendar { used: 0, .. } => Some(now),
+            Self::Calendar { .. } => limit.window.period(now).map(|(_, end)| end),
+            Self::Held => None,
+        }
+    }
+
     /// Charges an amount at `now`.
     pub(crate) fn charge(&mut self, limit: &Limit, now: Timestamp, amount: i64) {
         self.advance(limit, now);
@@ -162,6 +198,7 @@ impl Tally {
                 }
                 *scaled -= i128::from(amount) * i128::from(per_ms(limit));
             }
+            Self::Sliding { .. } if amount == 0 => {}
             Self::Sliding { charges } => match charges.back_mut() {
                 Some((at, sum)) if *at == now => *sum += amount,
                 _ => charges.push_back((now, amount)),

@@ -1,5 +1,6 @@
 //! States of leases; headers, refusals and random histories are in the files beside.
 
+mod bookings;
 mod histories;
 mod opinions;
 mod refusals;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 
 use chorus_core::id::{CredentialId, Holder, LeaseId};
 use chorus_core::limit::{
-    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Limit, QuotaGroup, ReserveRule,
-    Reserved, Sent, Window, Zone,
+    CallEstimate, Candidate, Demand, Dimension, End, HeldLease, Limit, LimitLevel, QuotaGroup,
+    ReserveRule, Reserved, Sent, Window, Zone,
 };
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
@@ -60,6 +61,7 @@ pub(super) fn demand(lease: u128, group: &Arc<QuotaGroup>, input: u64, output: u
         interactive: false,
         not_after: Timestamp(30_000),
         candidates: vec![candidate],
+        books: false,
     }
 }
 
@@ -126,13 +128,19 @@ impl Fixture {
 
     #[track_caller]
     pub(super) fn left(&mut self, dimension: Dimension, left: i64) {
-        let levels = self.ledger.levels(Timestamp(self.now));
+        let levels = limits(&mut self.ledger, self.now);
         let level = levels
             .iter()
             .find(|level| level.dimension == dimension)
             .expect("the limit has been seen");
-        assert_eq!(level.left, left, "{level:?}");
+        assert_eq!(level.room, left, "{level:?}");
     }
+}
+
+/// Level of every limit of every group.
+pub(super) fn limits(ledger: &mut Ledger, now: i64) -> Vec<LimitLevel> {
+    let groups = ledger.all_levels(Timestamp(now)).into_iter();
+    groups.flat_map(|group| group.limits).collect()
 }
 
 fn input_and_slots() -> Fixture {
@@ -379,43 +387,6 @@ fn the_lowest_rank_with_room_is_taken_and_among_equals_the_one_with_headroom() {
         chosen(2, all()),
         3,
         "the first has no room left, the third has most"
-    );
-}
-
-#[test]
-fn tasks_step_aside_while_an_interactive_call_waits_and_a_second_longer() {
-    let mut fixture = input_and_slots();
-    fixture.granted(1, 6_000, 1);
-    fixture.send(1, 40_000);
-    let mut person = demand(2, &fixture.group, 3_000, 1);
-    person.interactive = true;
-    assert_eq!(
-        fixture
-            .ledger
-            .reserve(&person, Timestamp(0))
-            .asks_again_at(),
-        Some(Some(Timestamp(30_500)))
-    );
-    fixture.now = 500;
-    fixture.waits_until(3, 10, Some(1_000));
-    fixture.now = 1_000;
-    fixture.granted(3, 10, 1);
-    fixture.end(3, &End::Unused);
-    fixture.now = 30_400;
-    assert!(matches!(
-        fixture.ledger.reserve(&person, Timestamp(30_400)),
-        Reserved::Wait { .. }
-    ));
-    fixture.now = 30_500;
-    fixture.waits_until(4, 10, Some(31_400));
-    person.not_after = Timestamp(60_000);
-    assert!(matches!(
-        fixture.ledger.reserve(&person, Timestamp(30_500)),
-        Reserved::Granted(_)
-    ));
-    assert!(
-        fixture.ledger.take_freed().contains(&fixture.group.id),
-        "those who stepped aside are fixture"
     );
 }
 

@@ -109,6 +109,11 @@ impl Alone {
         })
     }
 
+    /// Removes the booking of a waiting call.
+    pub(super) fn withdraw(&mut self, lease: LeaseId) {
+        self.ledger.withdraw(lease);
+    }
+
     /// Marks a lease as sent. An unknown lease was granted elsewhere: the claim in the database says that
     /// it is the caller's, and the lease itself until when it may be sent.
     pub(super) fn send(

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chorus_core::failure::FailureClass;
 use chorus_core::id::GroupId;
-use chorus_core::limit::{CallEstimate, Demand, End, HeldLease, Lease, LimitSignals, QuotaGroup};
+use chorus_core::limit::{
+    CallEstimate, Demand, End, GroupClosure, HeldLease, Lease, LimitSignals, QuotaGroup,
+};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
@@ -12,10 +14,25 @@ use serde_json::{Value, json};
 
 use super::mirror::Mirror;
 use super::text::{amount, config, days, dimension, time};
-use crate::ledger::{Closure, PastGroup, PastLevel};
+use crate::ledger::{PastGroup, PastLevel};
 
-/// Returns a demand by a member of the namespace that restored leases in the life `token`.
-pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>, now: Timestamp) -> Value {
+/// Process that asks, and what it knows of the shared state.
+pub(super) struct Reserver<'a> {
+    /// Name of the process among the members.
+    pub(super) member: &'a str,
+    /// Life of the state in which it restored leases.
+    pub(super) token: Option<&'a str>,
+    /// Groups that it has booked for the call.
+    pub(super) booked: &'a [GroupId],
+}
+
+/// Returns a demand by a member of the namespace.
+pub(super) fn reserve(demand: &Demand, reserver: &Reserver<'_>, now: Timestamp) -> Value {
+    let Reserver {
+        member,
+        token,
+        booked,
+    } = reserver;
     let mut seen = BTreeSet::new();
     let groups = demand
         .candidates
@@ -34,6 +51,7 @@ pub(super) fn reserve(demand: &Demand, member: &str, token: Option<&str>, now: T
     json!({
         "lease": demand.lease, "interactive": demand.interactive, "not_after": time(demand.not_after),
         "member": member, "token": token, "groups": groups, "candidates": candidates, "days": days,
+        "books": demand.books, "booked": booked,
     })
 }
 
@@ -127,11 +145,12 @@ pub(super) fn held(held: &HeldLease) -> Value {
     })
 }
 
-fn known(group: &QuotaGroup) -> Value {
+/// Returns a group with its limits as the script reads them.
+pub(super) fn known(group: &QuotaGroup) -> Value {
     json!([group.id, config(group)])
 }
 
-fn closure(closed: Closure) -> Value {
+fn closure(closed: GroupClosure) -> Value {
     json!([
         time(closed.until),
         time(closed.since),

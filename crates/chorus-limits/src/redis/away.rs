@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::alone::Alone;
 use super::arguments;
+use super::booked::Booked;
 use super::link::{Link, unreadable};
 use super::mirror::Mirrors;
 use super::reply::Reply;
@@ -34,6 +35,8 @@ pub(super) struct State {
     pub(super) mirrors: Mirrors,
     /// Number of processes that reserve; 0 before the first answer.
     pub(super) members: u32,
+    /// Groups that each waiting call has booked.
+    pub(super) booked: Booked,
     /// State without the server, while that is away.
     pub(super) alone: Option<Alone>,
     /// Time of the first unanswered operation; none while the server answers.

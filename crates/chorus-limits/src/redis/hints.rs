@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use chorus_core::id::GroupId;
+use chorus_core::limit::GroupChange;
 use chorus_core::time::Millis;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use redis::{Msg, RedisError};
 
 use super::link::Link;
+use super::reply::read_level;
 
 const TRY_AGAIN: Millis = Millis(1_000);
 
@@ -19,7 +20,7 @@ struct Ear {
 }
 
 /// Returns the groups that are freed or corrected from now on.
-pub(super) fn listen(link: Arc<Link>) -> BoxStream<'static, GroupId> {
+pub(super) fn listen(link: Arc<Link>) -> BoxStream<'static, GroupChange> {
     let ear = Ear {
         link,
         messages: None,
@@ -33,7 +34,7 @@ pub(super) fn listen(link: Arc<Link>) -> BoxStream<'static, GroupId> {
 }
 
 impl Ear {
-    async fn next(&mut self) -> Vec<GroupId> {
+    async fn next(&mut self) -> Vec<GroupChange> {
         loop {
             match &mut self.messages {
                 Some(messages) => match messages.next().await {
@@ -58,7 +59,7 @@ async fn subscribe(link: Arc<Link>) -> Result<BoxStream<'static, Msg>, RedisErro
     Ok(channel.into_on_message().boxed())
 }
 
-fn groups(message: &Msg) -> Vec<GroupId> {
+fn groups(message: &Msg) -> Vec<GroupChange> {
     let text: String = message.get_payload().unwrap_or_default();
-    text.lines().map(GroupId::new).collect()
+    text.lines().filter_map(read_level).collect()
 }

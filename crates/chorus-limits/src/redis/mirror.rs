@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::id::GroupId;
-use chorus_core::limit::QuotaGroup;
+use chorus_core::limit::{GroupClosure, QuotaGroup};
 
 use super::reply::Rooms;
 use super::text::config;
-use crate::ledger::Closure;
 
 /// Group as it was last seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +19,8 @@ pub(super) struct Mirror {
     pub(super) config: String,
     /// Amount left of each limit; reservations count as used, as their end may never be seen here.
     pub(super) rooms: Vec<i64>,
-    /// Closure by a refusal; none while the group is open.
-    pub(super) closed: Option<Closure>,
+    /// GroupClosure by a refusal; none while the group is open.
+    pub(super) closed: Option<GroupClosure>,
 }
 
 /// Groups that this process saw.
@@ -77,7 +76,7 @@ impl Mirrors {
     }
 
     /// Sets or clears the closure of a group.
-    pub(super) fn closed(&mut self, group: &GroupId, closed: Option<Closure>) {
+    pub(super) fn closed(&mut self, group: &GroupId, closed: Option<GroupClosure>) {
         if let Some(mirror) = self.groups.get_mut(group) {
             mirror.closed = closed;
         }

@@ -2,12 +2,15 @@
 
 use chorus_core::failure::{FailureClass, TABLE};
 use chorus_core::id::{GroupId, LeaseId};
-use chorus_core::limit::{Charge, Lease, Obstacle, ObstacleKind, Reserved};
+use chorus_core::limit::{
+    Charge, GroupChange, GroupClosure, GroupLevel, Lease, LevelSource, LimitLevel, Obstacle, ObstacleKind,
+    Reserved,
+};
 use chorus_core::time::Timestamp;
 use redis::Value;
+use serde_json::Value as Json;
 
 use super::text::{read_dimension, read_limit};
-use crate::ledger::{Closure, Level};
 
 /// Answer of the script: a tag, then its values.
 pub(super) struct Reply {
@@ -56,7 +59,7 @@ impl Reply {
     }
 
     /// Returns groups with the closure of each, if it is closed.
-    pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<Closure>)>> {
+    pub(super) fn closed(&mut self) -> Option<Vec<(GroupId, Option<GroupClosure>)>> {
         let mut values = list(self.rest.next()?)?.into_iter();
         let mut closed = Vec::new();
         while let (Some(group), Some(until)) = (values.next(), values.next()) {
@@ -92,19 +95,85 @@ impl Reply {
         Some((answer, Vec::new()))
     }
 
-    /// Returns all limits.
-    pub(super) fn levels(&mut self) -> Option<Vec<Level>> {
-        list(self.rest.next()?)?.into_iter().map(level).collect()
+    /// Returns the levels of some groups.
+    pub(super) fn levels(&mut self) -> Option<Vec<GroupLevel>> {
+        let levels = list(self.rest.next()?)?.into_iter();
+        levels
+            .map(|level| read_level(&text(level)?)?.level)
+            .collect()
+    }
+
+    /// Returns the number of the candidate whose amounts were booked.
+    pub(super) fn booked(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()?.checked_sub(1)
     }
 }
 
+/// Reads one group from JSON: a change, with the level where it is known.
+pub(super) fn read_level(json: &str) -> Option<GroupChange> {
+    let json: Json = serde_json::from_str(json).ok()?;
+    let group = GroupId::new(json["group"].as_str()?);
+    let level = level(&json, &group);
+    Some(GroupChange { group, level })
+}
+
+fn level(json: &Json, group: &GroupId) -> Option<GroupLevel> {
+    let limits = json["limits"].as_array().map_or(&[][..], Vec::as_slice);
+    Some(GroupLevel {
+        group: group.clone(),
+        at: Timestamp(whole(&json["at"])?),
+        limits: limits.iter().map(limit).collect::<Option<_>>()?,
+        in_flight: u32::try_from(whole(&json["flight"])?).ok()?,
+        closed: match json["closed"].as_array().map(Vec::as_slice) {
+            Some([until, since, name]) => Some(GroupClosure {
+                until: Timestamp(whole(until)?),
+                since: Timestamp(whole(since)?),
+                class: class(name.as_str()?)?,
+            }),
+            _ => None,
+        },
+        bookings: u32::try_from(whole(&json["bookings"])?).ok()?,
+    })
+}
+
+fn limit(json: &Json) -> Option<LimitLevel> {
+    let (dimension, window) = read_limit(json["text"].as_str()?)?;
+    let amount = |name: &str| u64::try_from(whole(&json[name])?).ok();
+    Some(LimitLevel {
+        dimension,
+        window,
+        amount: amount("amount")?,
+        configured: amount("configured")?,
+        capacity: amount("cap")?,
+        room: whole(&json["room"])?,
+        held: whole(&json["held"])?,
+        full_at: whole(&json["full"]).map(Timestamp),
+        source: source(json["source"].as_str()?)?,
+        source_at: Timestamp(whole(&json["source_at"])?),
+    })
+}
+
+fn source(name: &str) -> Option<LevelSource> {
+    serde_json::from_value(Json::from(name)).ok()
+}
+
+/// Returns a whole number, which the script may have written with an exponent.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "numbers of the script are whole and below 2^53"
+)]
+fn whole(json: &Json) -> Option<i64> {
+    json.as_i64()
+        .or_else(|| json.as_f64().map(|number| number as i64))
+}
+
 /// Reads a closure: until, since, class.
-fn closure(value: Value) -> Option<Closure> {
+fn closure(value: Value) -> Option<GroupClosure> {
     let mut values = list(value)?.into_iter();
     let until = Timestamp(number(&values.next()?)?);
     let since = Timestamp(number(&values.next()?)?);
     let class = class(&text(values.next()?)?)?;
-    Some(Closure {
+    Some(GroupClosure {
         class,
         since,
         until,
@@ -137,6 +206,7 @@ fn obstacle(values: Vec<Value>) -> Option<Obstacle> {
         "dead" => ObstacleKind::SlotsOfEndedProcess,
         "flight" => ObstacleKind::CallsInFlight,
         "interactive" => ObstacleKind::InteractiveCall,
+        "booked" => ObstacleKind::BookedCall,
         _ => return None,
     };
     Some(Obstacle {
@@ -171,31 +241,6 @@ fn charges(values: Vec<Value>) -> Option<Vec<Charge>> {
         });
     }
     Some(charges)
-}
-
-fn level(value: Value) -> Option<Level> {
-    let mut parts = Reply {
-        tag: String::new(),
-        rest: list(value)?.into_iter(),
-    };
-    let group = GroupId::new(parts.text()?);
-    let (dimension, window) = read_limit(&parts.text()?)?;
-    let (left, capacity, held, lowest) = (
-        parts.number()?,
-        parts.number()?,
-        parts.number()?,
-        parts.number()?,
-    );
-    Some(Level {
-        group,
-        dimension,
-        window,
-        left,
-        capacity,
-        held,
-        lowest,
-        closed_until: parts.time()?,
-    })
 }
 
 fn list(value: Value) -> Option<Vec<Value>> {

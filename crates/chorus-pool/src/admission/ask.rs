@@ -106,6 +106,7 @@ impl Admission {
             interactive: request.interactive,
             not_after,
             candidates,
+            books: request.interactive,
         };
         self.asked.insert(head);
         let answer = self.limits.reserve(demand).await;

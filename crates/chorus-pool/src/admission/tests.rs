@@ -9,10 +9,12 @@ use chorus_core::catalog::Catalog;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder};
 use chorus_core::limit::{
-    Demand, Dimension, End, Lease, Limit, LimitSignals, Reserved, Restoration, Sent, Window,
+    Demand, Dimension, End, GroupLevel, Lease, Limit, LimitSignals, QuotaGroup, Reserved,
+    Restoration, Sent, Window,
 };
 use chorus_core::money::MicroUsd;
 use chorus_core::port::directory::{Account, CredentialState};
+use chorus_core::port::LimitLevels;
 use chorus_core::port::limit_state::LimiterError;
 use chorus_limits::{Memory, Start};
 use chorus_virtual_time::Handle;
@@ -371,6 +373,10 @@ impl LimitState for Forgetful {
         }
     }
 
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        self.inner.withdraw(lease).await
+    }
+
     async fn send(
         &self,
         lease: &Lease,
@@ -395,8 +401,15 @@ impl LimitState for Forgetful {
     async fn intact(&self) -> Result<(), LimiterError> {
         self.inner.intact().await
     }
+}
 
-    fn changed(&self) -> futures_util::stream::BoxStream<'static, GroupId> {
+#[async_trait::async_trait]
+impl LimitLevels for Forgetful {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        self.inner.levels(groups).await
+    }
+
+    fn changed(&self) -> futures_util::stream::BoxStream<'static, GroupChange> {
         self.inner.changed()
     }
 }

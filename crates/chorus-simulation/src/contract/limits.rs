@@ -3,6 +3,7 @@
 //!
 //! Cases use the port only. What is left of a limit is measured by reserving it, as a caller would.
 
+mod bookings;
 mod context;
 mod headroom;
 mod leases;
@@ -38,12 +39,17 @@ cases! {
         a_lease_without_its_holder_keeps_its_slot_for_its_grace_within_its_deadline,
         a_refused_call_charges_what_refusals_count,
         a_lease_that_ended_is_never_granted_again,;
+    bookings:
+        tasks_leave_what_an_interactive_call_has_booked,
+        a_booking_goes_at_once_when_its_call_is_withdrawn,
+        a_booking_ends_when_it_is_not_renewed,
+        an_interactive_call_does_not_heed_the_booking_of_a_task,
+        levels_show_what_is_left_held_and_booked,;
     headroom:
         the_lowest_rank_with_room_is_taken,
         all_groups_of_a_credential_are_charged_or_none,
         a_wait_names_the_instant_at_which_it_fits,
         a_call_larger_than_every_limit_is_never_granted,
-        tasks_step_aside_for_an_interactive_call_that_waits,
         a_header_lowers_what_is_left,
         a_header_gives_nothing_back_of_a_call_that_it_overtook,
         signals_of_an_unknown_or_ended_lease_change_nothing,

@@ -1,9 +1,14 @@
 //! The [`LimitState`] port with faults. Lost change signals are not an error.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
-use chorus_core::port::LimitState;
+use chorus_core::id::{Holder, LeaseId};
+use chorus_core::limit::{
+    Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
+    Sent,
+};
+use chorus_core::port::{LimitLevels, LimitState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
 use futures_util::stream::BoxStream;
@@ -22,6 +27,13 @@ impl LimitState for Faulty<dyn LimitState> {
         };
         self.point
             .call(Part::Limits, &what, show, self.inner.reserve(demand))
+            .await
+    }
+
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        let what = format!("withdraw {lease}");
+        self.point
+            .call(Part::Limits, &what, done, self.inner.withdraw(lease))
             .await
     }
 
@@ -73,8 +85,22 @@ impl LimitState for Faulty<dyn LimitState> {
             .call(Part::Limits, "intact", done, self.inner.intact())
             .await
     }
+}
 
-    fn changed(&self) -> BoxStream<'static, GroupId> {
+#[async_trait]
+impl LimitLevels for Faulty<dyn LimitState> {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        self.point
+            .call(
+                Part::Limits,
+                "levels",
+                |levels: &Vec<GroupLevel>| format!("{} levels", levels.len()),
+                self.inner.levels(groups),
+            )
+            .await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupChange> {
         self.inner.changed()
     }
 }

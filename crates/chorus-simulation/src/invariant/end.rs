@@ -6,11 +6,10 @@ use chorus_core::attempt::{AttemptState, DeliveryEnd, Outcome};
 use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
-use chorus_limits::Level;
 use chorus_provider_sim::engine::journal::{self, Entry};
 use chorus_store::rows::{Rows, StoredDelivery};
 
-use super::{Invariant, State, Violation, liveness};
+use super::{Level, Invariant, State, Violation, liveness};
 
 /// Final state of a run.
 pub struct Ending<'a> {

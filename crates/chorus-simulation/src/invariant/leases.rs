@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chorus_core::id::{GroupId, Holder, LeaseId};
 use chorus_core::limit::{Demand, Dimension, End, HeldLease, Lease, Reserved, Sent, Window};
 use chorus_core::time::Timestamp;
-use chorus_limits::Level;
 
-use super::{Invariant, Violation};
+use super::{Invariant, Level, Violation};
 
 /// Limiter operation with its reply.
 #[derive(Debug)]

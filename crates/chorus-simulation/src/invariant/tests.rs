@@ -50,8 +50,6 @@ fn levels(held: i64, booked: i64) -> Vec<Level> {
         left,
         capacity,
         held,
-        lowest: 0,
-        closed_until: None,
     };
     vec![
         level(Dimension::Concurrency, Window::Held, 2, 2 - held, held),
@@ -69,6 +67,7 @@ fn check(events: &[Event], held: i64, booked: i64) -> Option<Invariant> {
         interactive: false,
         not_after: Timestamp(1_000),
         candidates: Vec::new(),
+        books: false,
     };
     let used = End::Used {
         usage: chorus_core::llm::Usage::default(),

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
+use chorus_core::id::{Holder, LeaseId};
+use chorus_core::limit::{
+    Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
+    Sent,
+};
 use chorus_core::port::limit_state::LimiterError;
-use chorus_core::port::{Clock, LimitState};
+use chorus_core::port::{Clock, LimitLevels, LimitState};
 use chorus_core::time::Timestamp;
-use chorus_limits::{Level, Memory, Start};
+use chorus_limits::{Memory, Start};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::invariant::{LeaseOperation, Monitor};
+use crate::invariant::{LeaseOperation, Level, Monitor};
 
 /// The in-memory limiter [`Memory`] with a [`Monitor`].
 pub struct WatchedLimits {
@@ -59,12 +62,12 @@ impl WatchedLimits {
     }
 
     /// Current levels of all limits.
-    pub fn levels(&self) -> Vec<Level> {
-        self.memory.levels()
+    pub fn all_levels(&self) -> Vec<Level> {
+        Level::of(&self.memory.all_levels())
     }
 
     fn check(&self, operation: &LeaseOperation<'_>) {
-        self.monitor.check_limits(operation, &self.levels());
+        self.monitor.check_limits(operation, &self.all_levels());
     }
 }
 
@@ -74,6 +77,10 @@ impl LimitState for WatchedLimits {
         let reserved = self.memory.reserve(demand.clone()).await?;
         self.check(&LeaseOperation::Reserve(&demand, &reserved));
         Ok(reserved)
+    }
+
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        self.memory.withdraw(lease).await
     }
 
     async fn send(
@@ -113,8 +120,15 @@ impl LimitState for WatchedLimits {
     async fn intact(&self) -> Result<(), LimiterError> {
         self.memory.intact().await
     }
+}
 
-    fn changed(&self) -> BoxStream<'static, GroupId> {
+#[async_trait]
+impl LimitLevels for WatchedLimits {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        self.memory.levels(groups).await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupChange> {
         self.memory.changed()
     }
 }

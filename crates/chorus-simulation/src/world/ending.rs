@@ -27,12 +27,12 @@ impl World {
         });
         resolved
             && self.limits.live_leases() == 0
-            && self.limits.levels().iter().all(|level| level.held == 0)
+            && self.limits.all_levels().iter().all(|level| level.held == 0)
     }
 
     /// Runs the final check of the monitor.
     pub(super) fn check_end(&self) {
-        let (levels, journal) = (self.limits.levels(), self.simulated.journal());
+        let (levels, journal) = (self.limits.all_levels(), self.simulated.journal());
         self.store.with_rows(|rows| {
             self.monitor.check_end(&Ending {
                 rows,

@@ -229,6 +229,7 @@ impl Bench {
             interactive: false,
             not_after,
             candidates: vec![candidate],
+            books: false,
         };
         let Reserved::Granted(lease) = now(self.limits.reserve(demand)) else {
             panic!("the limits have room")
@@ -345,7 +346,7 @@ impl Bench {
 
     /// Slots in use, and what is left of requests and produced tokens.
     pub(super) fn levels(&self) -> (i64, i64, i64) {
-        let levels = self.limits.levels();
+        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
         let of = |dimension| {
             levels
                 .iter()
@@ -354,8 +355,8 @@ impl Bench {
         };
         (
             of(Dimension::Concurrency).held,
-            of(Dimension::Requests).left,
-            of(Dimension::OutputTokens).left,
+            of(Dimension::Requests).room,
+            of(Dimension::OutputTokens).room,
         )
     }
 

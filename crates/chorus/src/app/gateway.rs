@@ -61,13 +61,17 @@ impl App {
     fn limits_in_force(&self) -> LimitSource {
         let ledger = self.adapters.levels.clone();
         LimitSource::new(move || {
-            let levels = ledger.iter().flat_map(|ledger| ledger.levels());
-            levels
-                .map(|level| LimitInForce {
-                    group: level.group.to_string(),
-                    dimension: level.dimension,
-                    window: level.window,
-                    capacity: u64::try_from(level.capacity).unwrap_or(0),
+            let groups = ledger.iter().flat_map(|ledger| ledger.all_levels());
+            let limits = groups.flat_map(|group| {
+                let limits = group.limits.into_iter();
+                limits.map(move |limit| (group.group.clone(), limit))
+            });
+            limits
+                .map(|(group, limit)| LimitInForce {
+                    group: group.to_string(),
+                    dimension: limit.dimension,
+                    window: limit.window,
+                    capacity: limit.capacity,
                 })
                 .collect()
         })

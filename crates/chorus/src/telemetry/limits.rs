@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chorus_core::id::{GroupId, Holder, LeaseId};
-use chorus_core::limit::{Demand, End, Lease, LimitSignals, Reserved, Restoration, Sent};
-use chorus_core::port::LimitState;
+use chorus_core::id::{Holder, LeaseId};
+use chorus_core::limit::{
+    Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
+    Sent,
+};
+use chorus_core::port::{LimitLevels, LimitState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::Timestamp;
 use futures_util::stream::BoxStream;
@@ -93,6 +96,10 @@ impl LimitState for Counted {
         answer
     }
 
+    async fn withdraw(&self, lease: LeaseId) -> Result<(), LimiterError> {
+        self.inner.withdraw(lease).await
+    }
+
     async fn send(
         &self,
         lease: &Lease,
@@ -139,8 +146,15 @@ impl LimitState for Counted {
     async fn intact(&self) -> Result<(), LimiterError> {
         self.inner.intact().await
     }
+}
 
-    fn changed(&self) -> BoxStream<'static, GroupId> {
+#[async_trait]
+impl LimitLevels for Counted {
+    async fn levels(&self, groups: &[Arc<QuotaGroup>]) -> Result<Vec<GroupLevel>, LimiterError> {
+        self.inner.levels(groups).await
+    }
+
+    fn changed(&self) -> BoxStream<'static, GroupChange> {
         self.inner.changed()
     }
 }

@@ -86,15 +86,15 @@ async fn rates_restart_from_what_the_restoring_process_last_saw() {
         .end(demand.lease, End::Unused)
         .await
         .expect("the server answers");
-    let before = pair.redis.levels().await.expect("the server answers");
+    let before = pair.redis.state().await.expect("the server answers").0;
     server.flush(&pair.namespace).await;
     pair.redis
         .restore(Vec::new().into())
         .await
         .expect("the server answers");
-    let after = pair.redis.levels().await.expect("the server answers");
+    let after = pair.redis.state().await.expect("the server answers").0;
     assert_eq!(
-        (before[0].left, after[0].left),
+        (before[0].limits[0].room, after[0].limits[0].room),
         (5_000, 3_000),
         "it saw 2,000 set aside, and not that they were unused"
     );
@@ -194,9 +194,9 @@ async fn past_calls_count_although_the_restoring_process_saw_another_window_last
     };
     let restored = pair.redis.restore(past).await;
     restored.expect("the server answers");
-    let levels = pair.redis.levels().await.expect("the server answers");
+    let levels = pair.redis.state().await.expect("the server answers").0;
     assert_eq!(
-        (levels[0].window, levels[0].left),
+        (levels[0].limits[0].window, levels[0].limits[0].room),
         (Window::Sliding { per_ms: 600_000 }, 1_000)
     );
 }

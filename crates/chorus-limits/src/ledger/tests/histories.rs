@@ -13,7 +13,7 @@ use chorus_core::money::MicroUsd;
 use chorus_core::time::{Millis, Timestamp};
 use proptest::prelude::*;
 
-use super::limit;
+use super::{limit, limits};
 use crate::ledger::{Ledger, Start};
 
 /// One step of a history.
@@ -152,6 +152,7 @@ impl World {
             interactive,
             not_after,
             candidates: vec![candidate],
+            books: interactive,
         }
     }
 
@@ -270,12 +271,12 @@ impl World {
                     };
                     self.ended |= how != 0;
                     self.ledger.end(lease, &end, Timestamp(self.now));
-                    let once = self.ledger.levels(Timestamp(self.now));
+                    let once = limits(&mut self.ledger, self.now);
                     if !matches!(end, End::Aborted { .. }) {
                         self.ledger.end(lease, &end, Timestamp(self.now));
                         prop_assert_eq!(
                             once,
-                            self.ledger.levels(Timestamp(self.now)),
+                            limits(&mut self.ledger, self.now),
                             "a repeated end changed something"
                         );
                     }
@@ -299,14 +300,14 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), TestCaseError> {
-        for level in self.ledger.levels(Timestamp(self.now)) {
+        for level in limits(&mut self.ledger, self.now) {
             prop_assert!(
-                level.left <= level.capacity - level.held,
+                level.room <= level.capacity.cast_signed() - level.held,
                 "more than everything is left: {level:?}"
             );
             prop_assert!(level.held >= 0, "less than nothing is held: {level:?}");
             if level.dimension == Dimension::Concurrency {
-                prop_assert!(level.left >= 0, "more calls than slots: {level:?}");
+                prop_assert!(level.room >= 0, "more calls than slots: {level:?}");
             }
         }
         Ok(())
@@ -328,10 +329,10 @@ proptest! {
         }
         // In the end everything comes back: no lease lives, nothing is held, rates are full again.
         world.now += 40 * 86_400_000;
-        let levels = world.ledger.levels(Timestamp(world.now));
+        let levels = limits(&mut world.ledger, world.now);
         prop_assert_eq!(world.ledger.live_leases(), 0);
         for level in levels {
-            prop_assert_eq!((level.held, level.left), (0, level.capacity), "{:?}", level);
+            prop_assert_eq!((level.held, level.room), (0, level.capacity.cast_signed()), "{:?}", level);
         }
     }
 

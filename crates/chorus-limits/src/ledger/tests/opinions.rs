@@ -99,10 +99,11 @@ fn after(signals: &LimitSignals) -> Vec<(i64, Option<i64>)> {
         counts_request: false,
     };
     ledger.end(LeaseId::new(1), &refused, Timestamp(0));
-    let levels = ledger.levels(Timestamp(0));
-    let state = levels
-        .iter()
-        .map(|level| (level.left, level.closed_until.map(|until| until.0)));
+    let levels = ledger.all_levels(Timestamp(0));
+    let state = levels.iter().map(|level| {
+        let until = level.closed.map(|closure| closure.until.0);
+        (level.limits[0].room, until)
+    });
     state.collect()
 }
 

@@ -1,11 +1,19 @@
 -- One quota group (group.rs): its meters, which are asked and charged together, and its closure as a whole.
 
-local FLAG, REST, SPEND_REST = 1000, 1000, 60000
+local REST, SPEND_REST = 1000, 60000
+-- Time for which a booking stays without a renewal.
+local BOOKING_LASTS = 5000
 
 -- A group as the previous release wrote it gets the fields that it lacks.
 local function complete(group)
   if group and not group.dead then
     group.sent, group.dead = group.sent or group.flight, {}
+  end
+  if group and not group.bookings then
+    group.bookings, group.waiting = {}, nil
+    for _, meter in ipairs(group.meters) do
+      meter.source, meter.source_at = 'own', now
+    end
   end
   if group and group.closed and not group.closed_at then
     group.closed_at, group.closed_by = now, 'rate_window'
@@ -46,6 +54,10 @@ local function text_without_amounts(text)
   return table.concat(part, ':')
 end
 
+local function new_group(id)
+  return { id = id, made = 0, flight = 0, sent = 0, bookings = {}, dead = {}, meters = {} }
+end
+
 -- Applies a configuration; returns true if leases must be counted again, because more than amounts is new.
 local function configure_group(id, config, at, began)
   local group = load_group(id)
@@ -54,7 +66,7 @@ local function configure_group(id, config, at, began)
   end
   local known = group
   if not known then
-    group = { id = id, made = 0, flight = 0, sent = 0, waiting = {}, dead = {}, meters = {} }
+    group = new_group(id)
     groups[id] = group
     redis.call('SADD', NAMES, id)
   end
@@ -75,7 +87,7 @@ local function configure_group(id, config, at, began)
     elseif old then
       meter = reconfigured(group, old, text, at)
     else
-      meter = begin(group, text, known and at or began, not known and starts_empty)
+      meter = begin(group, text, (known or not starts_empty) and at or began, not known and starts_empty)
     end
     if old then
       kept[old] = true
@@ -87,7 +99,7 @@ local function configure_group(id, config, at, began)
       drop_lists(group, old)
     end
   end
-  group.meters, group.config, group.dirty = meters, config, true
+  group.meters, group.config, group.bookings, group.dirty = meters, config, {}, true
   return reshaped
 end
 
@@ -107,29 +119,74 @@ local function when_freed(group, why)
   return 'freed', nil, why
 end
 
--- Fit of a call, with the obstacle: 'now' with its headroom, 'at' with the instant, 'freed' with the latest instant
--- where one is known, or 'never' with the dimension.
-local function fit_group(group, estimate, floor, interactive)
+-- Bookings that a call must heed (booking.rs): all ahead of its own, of interactive calls only where a person waits.
+local function ahead_of(group, lease, interactive)
+  local heeded = {}
+  for _, one in ipairs(group.bookings) do
+    if one.lease == lease then
+      break
+    elseif one.till > now and (one.interactive or not interactive) then
+      heeded[#heeded + 1] = one
+    end
+  end
+  return heeded
+end
+
+local function obstacle_kind(booking)
+  return booking.interactive and 'interactive' or 'booked'
+end
+
+local function due_of(booking)
+  return math.max(booking.at or now, now)
+end
+
+-- Amount of one limit that a call must leave, with the booking that needs it last.
+local function left_for(group, meter, place, heeded, need)
+  local left, cause = 0, nil
+  for _, booking in ipairs(heeded) do
+    local due, booked = due_of(booking), 0
+    for _, one in ipairs(heeded) do
+      if due_of(one) <= due then
+        booked = booked + (one.needs[place] or 0)
+      end
+    end
+    if booked > left and projected(group, meter, now, due) - need < booked then
+      left, cause = booked, booking
+    end
+  end
+  return left, cause
+end
+
+-- Fit of a call beside these bookings, at the end of `lapsed` at the earliest.
+local function fit_beside(group, estimate, floor, heeded, lapsed)
   local at, why, waits = now, nil, nil
   if group.closed and group.closed > now then
     at, why = group.closed, { kind = 'closed', class = group.closed_by, since = group.closed_at }
   end
+  if lapsed and lapsed.till > at then
+    at, why = lapsed.till, { kind = obstacle_kind(lapsed) }
+  end
   local headroom = 9007199254740991
   if group.ramp ~= nil and group.flight >= ramp_cap(group) then
     waits = { kind = 'flight' }
+  elseif group.ramp ~= nil and heeded[1] and group.flight + #heeded >= ramp_cap(group) then
+    waits = { kind = obstacle_kind(heeded[1]) }
   end
-  for _, meter in ipairs(group.meters) do
+  for place, meter in ipairs(group.meters) do
     local need = need_of(meter, estimate)
     if need > meter.cap then
       return 'never', meter.dim
     end
-    local instant = earliest(group, meter, now, need, floor)
+    local room = meter_room(group, meter, now)
+    local booked, cause = left_for(group, meter, place, heeded, need)
+    local kind = cause and { kind = obstacle_kind(cause) } or { kind = 'limit', dim = meter.dim }
+    local instant = earliest(group, meter, now, need, floor, booked)
     if not instant then
-      waits = waits or { kind = 'limit', dim = meter.dim }
+      waits = waits or kind
     elseif instant > at then
-      at, why = instant, { kind = 'limit', dim = meter.dim }
+      at, why = instant, kind
     end
-    local cap, left = math.max(meter.cap, 1), meter_room(group, meter, now) - need
+    local cap, left = math.max(meter.cap, 1), room - need
     local sign = left < 0 and -1 or 1
     -- Parts per million in two steps, so that no product passes 2^53.
     local whole = div(left * sign, cap)
@@ -137,19 +194,78 @@ local function fit_group(group, estimate, floor, interactive)
     local milli = div(rest, cap)
     headroom = math.min(headroom, sign * (whole * 1000000 + milli * 1000 + div((rest - milli * cap) * 1000, cap)))
   end
-  for lease, till in pairs(group.waiting) do
-    if till <= now then
-      group.waiting[lease], group.dirty = nil, true
-    elseif not interactive and till > at then
-      at, why = till, { kind = 'interactive' }
-    end
-  end
   if waits then
     return when_freed(group, waits)
   elseif at > now then
     return 'at', at, why
   end
   return 'now', headroom
+end
+
+-- Fit of a call, with the obstacle: 'now' with its headroom, 'at' with the instant, 'freed' with the latest instant
+-- where one is known, or 'never' with the dimension.
+local function fit_group(group, candidate, lease, interactive)
+  local heeded = ahead_of(group, lease, interactive)
+  local kind, value, why = fit_beside(group, candidate.estimate, candidate.floor, heeded, nil)
+  -- A booking that is not renewed holds nobody back after its end.
+  for _, lapsed in ipairs(heeded) do
+    if kind == 'now' or kind == 'never' then
+      break
+    end
+    local rest = {}
+    for _, one in ipairs(heeded) do
+      if one.till > lapsed.till then
+        rest[#rest + 1] = one
+      end
+    end
+    local another, instant, reason = fit_beside(group, candidate.estimate, candidate.floor, rest, lapsed)
+    if another == 'at' and (kind == 'freed' or instant < value) then
+      kind, value, why = another, instant, reason
+    end
+  end
+  return kind, value, why
+end
+
+local function unbook(group, lease)
+  for place, one in ipairs(group.bookings) do
+    if one.lease == lease then
+      table.remove(group.bookings, place)
+      group.dirty = true
+      return true
+    end
+  end
+  return false
+end
+
+-- Books the amounts of a waiting call, or renews its booking in its place.
+local function book(group, lease, interactive, candidate, at)
+  local needs = {}
+  for place, meter in ipairs(group.meters) do
+    local need = need_of(meter, candidate.estimate)
+    needs[place] = need + floor_of(meter, need, candidate.floor)
+  end
+  local booking = { lease = lease, interactive = interactive, needs = needs, at = at, till = now + BOOKING_LASTS }
+  local place
+  for number = #group.bookings, 1, -1 do
+    local one = group.bookings[number]
+    if one.till <= now and one.lease ~= lease then
+      table.remove(group.bookings, number)
+      place = place and place - 1
+    elseif one.lease == lease then
+      place = number
+    end
+  end
+  if place and group.bookings[place].interactive == interactive then
+    group.bookings[place] = booking
+  else
+    unbook(group, lease)
+    place = #group.bookings + 1
+    while interactive and place > 1 and not group.bookings[place - 1].interactive do
+      place = place - 1
+    end
+    table.insert(group.bookings, place, booking)
+  end
+  group.dirty = true
 end
 
 -- True unless a call that was sent at `sent_at` was sent after the refusal that closed the group.
@@ -258,6 +374,7 @@ local function used_up(group, addressed)
   end
   for _, meter in ipairs(culprits) do
     set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
+    learned_from(meter, 'refusal', now)
   end
 end
 

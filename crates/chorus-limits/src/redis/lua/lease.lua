@@ -126,7 +126,7 @@ local function insert(id, credential, granted_at, not_after, charges)
     lease.parts[#lease.parts + 1] = part
     local group, meter = part_meter(part)
     if meter then
-      hold(group, meter, now, part.aside)
+      hold(meter, part.aside)
     end
     if not known[part.group] then
       known[part.group] = true
@@ -165,7 +165,7 @@ local function hold_again(group)
     for _, part in ipairs(lease.parts) do
       local meter = part.group == group.id and not part.charged_at and nth_meter(group.meters, part.dim, part.nth)
       if meter then
-        hold(group, meter, now, part.aside)
+        hold(meter, part.aside)
       end
     end
   end

@@ -31,8 +31,12 @@ local function begin(group, text, at, empty)
   if empty and (meter.kind == 'b' or meter.kind == 's') then
     set_room(group, meter, at, 0)
   end
-  meter.lowest = tally_room(meter)
+  meter.source, meter.source_at = 'configured', at
   return meter
+end
+
+local function learned_from(meter, source, at)
+  meter.source, meter.source_at = source, at
 end
 
 local function drop_lists(group, meter)
@@ -127,20 +131,22 @@ local function charged_when_sent(meter)
   return (meter.dim == 'o' or meter.dim == 't') and (meter.reserve == 'i' or meter.reserve == 'm')
 end
 
-local function earliest(group, meter, at, need, floor)
+-- Amount that a call leaves free.
+local function floor_of(meter, need, floor)
+  return math.max(0, math.min(div(meter.cap * floor + 999, 1000), meter.cap - need))
+end
+
+local function earliest(group, meter, at, need, floor, booked)
   advance(group, meter, at)
-  local free = div(meter.cap * floor + 999, 1000)
-  free = math.max(0, math.min(free, meter.cap - need))
-  return tally_earliest(group, meter, at, need + free + meter.held)
+  return tally_earliest(group, meter, at, need + math.max(floor_of(meter, need, floor), booked) + meter.held)
 end
 
-local function note_lowest(group, meter, at)
-  meter.lowest = math.min(meter.lowest, meter_room(group, meter, at))
+local function projected(group, meter, at, later)
+  return tally_projected(group, meter, at, later) - meter.held
 end
 
-local function hold(group, meter, at, amount)
+local function hold(meter, amount)
   meter.held = meter.held + amount
-  note_lowest(group, meter, at)
 end
 
 -- Turns a reservation into a charge of the amount used.
@@ -160,14 +166,15 @@ local function charge(group, meter, at, set_aside, used)
     meter.recent_first = at
   end
   meter.recent = meter.recent + 1
-  note_lowest(group, meter, at)
+  if meter.source == 'configured' then
+    learned_from(meter, 'own', at)
+  end
 end
 
 -- Corrects an earlier charge, unless a header has shown it since: the header knew the truth.
 local function correct(group, meter, at, charged_at, more)
   if not meter.shown or meter.shown < charged_at then
     tally_correct(group, meter, at, charged_at, more)
-    note_lowest(group, meter, at)
   end
 end
 
@@ -234,8 +241,11 @@ local function observe_level(group, meter, at, sent_at, shown_level)
   if meter.kind == 'h' then
     return
   end
-  if shown_level.limit ~= NONE and shown_level.limit > 0 and shown_level.limit ~= meter.amount then
-    change_amount(group, meter, at, shown_level.limit, scaled_burst(meter, shown_level.limit))
+  if shown_level.limit ~= NONE and shown_level.limit > 0 then
+    if shown_level.limit ~= meter.amount then
+      change_amount(group, meter, at, shown_level.limit, scaled_burst(meter, shown_level.limit))
+    end
+    learned_from(meter, 'header', at)
   end
   if shown_level.remaining == NONE or (meter.shown and sent_at < meter.shown) or sent_at + SHOWN_BACK < at
     or is_of_earlier_period(meter, at, sent_at) then
@@ -253,5 +263,5 @@ local function observe_level(group, meter, at, sent_at, shown_level)
     set_room(group, meter, at, room)
   end
   meter.shown = sent_at
-  note_lowest(group, meter, at)
+  learned_from(meter, 'header', at)
 end

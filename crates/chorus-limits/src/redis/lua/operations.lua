@@ -7,7 +7,30 @@ local MEMBER_LASTS = 30000
 local lost = not life[2] or life[1] ~= server
 local began = tonumber(life[3])
 
+-- Level of a group (level.rs), as the caller reads it from JSON.
+local function level_of(group)
+  local limits, booked = {}, 0
+  for place, meter in ipairs(group.meters) do
+    local room = meter_room(group, meter, now)
+    local full = tally_full_at(group, meter, now)
+    limits[place] = {
+      text = meter.text, amount = meter.amount, configured = meter.configured, cap = meter.cap, room = room, held = meter.held, full = full,
+      source = meter.source, source_at = meter.source_at,
+    }
+  end
+  for _, one in ipairs(group.bookings) do
+    booked = booked + (one.till > now and 1 or 0)
+  end
+  local closed = group.closed and group.closed > now and { group.closed, group.closed_at, group.closed_by } or nil
+  return { group = group.id, at = now, limits = limits, flight = group.flight, closed = closed, bookings = booked }
+end
+
 local function save()
+  local out = {}
+  for id in pairs(freed) do
+    local group = load_group(id)
+    out[#out + 1] = group and cjson.encode(level_of(group)) or cjson.encode({ group = id })
+  end
   for id, group in pairs(groups) do
     if group and group.dirty then
       group.dirty = nil
@@ -22,10 +45,6 @@ local function save()
       end
       redis.call('HSET', LEASES, id, cmsgpack.pack(lease))
     end
-  end
-  local out = {}
-  for id in pairs(freed) do
-    out[#out + 1] = id
   end
   if #out > 0 then
     redis.call('PUBLISH', CHANNEL, table.concat(out, '\n'))
@@ -66,7 +85,7 @@ end
 local function fit(candidate)
   local kind, value, why = 'now', 9007199254740991, nil
   for _, id in ipairs(candidate.groups) do
-    local one, what, obstacle = fit_group(groups[id], candidate.estimate, candidate.floor, args.interactive)
+    local one, what, obstacle = fit_group(groups[id], candidate, args.lease, args.interactive)
     local decides
     if kind == 'never' or one == 'never' then
       -- The first limit that it is larger than is the one to name.
@@ -93,10 +112,12 @@ local function fit(candidate)
   return kind, value, why
 end
 
-local function each_group(act)
-  for _, candidate in ipairs(args.candidates) do
-    for _, id in ipairs(candidate.groups) do
-      act(groups[id])
+-- Removes the bookings that the caller made for this lease, but for those on the groups in `kept`.
+local function withdraw(kept)
+  for _, id in ipairs(args.booked) do
+    local group = not kept[id] and load_group(id)
+    if group and unbook(group, args.lease) then
+      freed[id] = true
     end
   end
 end
@@ -108,13 +129,7 @@ local function grant(candidate)
       charges[#charges + 1] = { id, meter.dim, need_of(meter, candidate.estimate) }
     end
   end
-  if args.interactive then
-    each_group(function(group)
-      if group.waiting[args.lease] then
-        group.waiting[args.lease], group.dirty, freed[group.id] = nil, true, true
-      end
-    end)
-  end
+  withdraw({})
   local reply = grant_of(insert(args.lease, candidate.credential, now, args.not_after, charges))
   reply[7] = rooms(candidate.groups)
   return reply
@@ -128,14 +143,20 @@ local function obstacle_of(why)
   return { why.credential, why.group, why.kind, why.dim or why.class or '', why.since or '', why.till or '' }
 end
 
-local function refuse(never, soonest, why)
+local function refuse(never, soonest, why, candidate)
   if never then
+    withdraw({})
     return { 'never', args.members, never }
   end
-  if args.interactive then
-    each_group(function(group) group.waiting[args.lease], group.dirty = now + FLAG, true end)
+  local kept = {}
+  for _, id in ipairs(args.books and candidate and candidate.groups or {}) do
+    kept[id] = true
   end
-  return { 'wait', args.members, soonest or '', obstacle_of(why) }
+  withdraw(kept)
+  for id in pairs(kept) do
+    book(groups[id], args.lease, args.interactive, candidate, soonest)
+  end
+  return { 'wait', args.members, soonest or '', obstacle_of(why), candidate and candidate.place or 0 }
 end
 
 local function reserve()
@@ -156,15 +177,16 @@ local function reserve()
   for _, group in ipairs(args.groups) do
     configure(group[1], group[2], began)
   end
-  local best, rank, most, soonest, never, first = nil, nil, nil, nil, 'none', nil
-  for _, candidate in ipairs(args.candidates) do
+  local best, rank, most, soonest, never, first, booked = nil, nil, nil, nil, 'none', nil, nil
+  for place, candidate in ipairs(args.candidates) do
+    candidate.place = place
     local kind, value, why = fit(candidate)
     if kind == 'now' and (not best or candidate.rank < rank or (candidate.rank == rank and value > most)) then
       best, rank, most = candidate, candidate.rank, value
     elseif kind == 'at' and (not soonest or value < soonest) then
-      soonest, first = value, why
-    elseif kind == 'freed' and not first then
-      first = why
+      soonest, first, booked = value, why, candidate
+    elseif kind == 'freed' and not booked then
+      first, booked = why, candidate
     end
     if kind ~= 'never' then
       never = nil
@@ -175,7 +197,7 @@ local function reserve()
   if best then
     return grant(best)
   end
-  return refuse(never, soonest, first)
+  return refuse(never, soonest, first, booked)
 end
 
 local function wipe()
@@ -201,7 +223,9 @@ local function set_past(group, meter, level)
   elseif level ~= NONE then
     set_room(group, meter, now, level)
   end
-  meter.lowest = meter_room(group, meter, now)
+  if level ~= NONE then
+    learned_from(meter, 'past', now)
+  end
 end
 
 -- Begins a new life of the state: at the levels that past calls left where they are known, else at those that the
@@ -226,7 +250,6 @@ local function begin_life()
     local group = groups[mirror.group]
     for place, meter in ipairs(starts_empty and group.meters or {}) do
       set_room(group, meter, now, mirror.rooms[place])
-      meter.lowest = tally_room(meter)
     end
     if mirror.closed ~= NONE then
       group.closed, group.closed_at, group.closed_by = mirror.closed[1], mirror.closed[2], mirror.closed[3]
@@ -296,16 +319,31 @@ local function observe()
   return { 'ok', rooms(ids), closed }
 end
 
--- All limits, and the number of leases that hold a slot or an amount.
+-- Level with which a group would begin; nothing of it is kept.
+local function fresh_level(id, config)
+  local group = new_group(id)
+  for place, text in ipairs(split(config, ';')) do
+    group.meters[place] = begin(group, text, starts_empty and began or now, starts_empty)
+  end
+  local level = level_of(group)
+  for _, meter in ipairs(group.meters) do
+    drop_lists(group, meter)
+  end
+  return level
+end
+
+-- Levels of some groups, or of all with the number of leases that hold a slot or an amount.
 local function levels()
-  local ids, out, live = redis.call('HKEYS', GROUPS), {}, 0
-  table.sort(ids)
-  for _, id in ipairs(ids) do
-    local group = load_group(id)
-    for _, meter in ipairs(group.meters) do
-      local closed = group.closed and group.closed > now and group.closed or ''
-      out[#out + 1] = { id, meter.text, meter_room(group, meter, now), meter.cap, meter.held, meter.lowest, closed }
+  local out, live = {}, 0
+  if args.groups ~= NONE then
+    for place, one in ipairs(args.groups) do
+      local group = load_group(one[1])
+      out[place] = cjson.encode(group and level_of(group) or fresh_level(one[1], one[2]))
     end
+    return { 'ok', out, live }
+  end
+  for _, id in ipairs(redis.call('HKEYS', GROUPS)) do
+    out[#out + 1] = cjson.encode(level_of(load_group(id)))
   end
   for _, id in ipairs(redis.call('HKEYS', LEASES)) do
     if is_live(load_lease(id)) then
@@ -324,6 +362,10 @@ local operations = {
     return { 'ok' }
   end,
   levels = levels,
+  withdraw = function()
+    withdraw({})
+    return { 'ok' }
+  end,
   send = function()
     local lease = load_lease(args.lease)
     return { lease and send(lease, args.holder, args.deadline) and 'sent' or 'gone' }

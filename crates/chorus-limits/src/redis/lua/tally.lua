@@ -173,6 +173,33 @@ local function tally_room(meter)
   return meter.cap - meter.used
 end
 
+-- Amount left at a later time if nothing is charged until then. Call after advance.
+local function tally_projected(group, meter, at, later)
+  if meter.kind == 'b' then
+    local cap, elapsed = meter.cap * meter.scale, math.max(0, later - meter.at)
+    local missing = cap - meter.level
+    local wait = missing <= 0 and 0 or meter.rate > 0 and ceiling(missing, meter.rate) or math.huge
+    return div(elapsed >= wait and cap or meter.level + meter.rate * elapsed, meter.scale)
+  elseif meter.kind == 's' then
+    local key, start, room, from = list_key(group.id, meter, 'charges'), later - meter.per - travel(meter), tally_room(meter), 0
+    while from < meter.count do
+      for _, text in ipairs(redis.call('LRANGE', key, from, from + 31)) do
+        local time, amount = entry(text)
+        if time > start then
+          return room
+        end
+        room = room + amount
+      end
+      from = from + 32
+    end
+    return room
+  elseif meter.kind ~= 'h' then
+    local _, last = period(meter.kind, meter.per, at)
+    return later >= last and meter.cap or tally_room(meter)
+  end
+  return meter.cap
+end
+
 -- The earliest instant at which `need` is there, if time alone brings it.
 local function tally_earliest(group, meter, at, need)
   local room = tally_room(meter)
@@ -199,6 +226,18 @@ local function tally_earliest(group, meter, at, need)
   end
   local _, last = period(meter.kind, meter.per, at)
   return last
+end
+
+-- Time at which every charge has come back; nil for slots. Call after advance.
+local function tally_full_at(group, meter, at)
+  if meter.kind == 'b' then
+    return tally_earliest(group, meter, at, meter.cap)
+  elseif meter.kind == 's' then
+    return meter.count > 0 and meter.last + meter.per + travel(meter) or at
+  elseif meter.kind ~= 'h' then
+    local _, last = period(meter.kind, meter.per, at)
+    return meter.used == 0 and at or last
+  end
 end
 
 -- Time from which a bucket that is charged now comes back.

@@ -193,6 +193,7 @@ impl LimiterContext {
             interactive: false,
             not_after: self.now() + Millis(30_000),
             candidates: vec![self.candidate(input)],
+            books: false,
         }
     }
 

@@ -168,6 +168,7 @@ fn demand() -> Demand {
         interactive: false,
         not_after: Wall.now() + Millis(60_000),
         candidates: vec![candidate],
+        books: false,
     }
 }
 
@@ -427,12 +428,14 @@ async fn a_server_that_was_only_out_of_reach_learns_of_ends_without_it() {
         "one ended, one was sent and one granted without the server"
     );
     let used: i64 = process
-        .levels()
+        .state()
         .await
         .expect("it answers")
+        .0
         .iter()
+        .flat_map(|group| &group.limits)
         .filter(|level| level.dimension == Dimension::InputTokens)
-        .map(|level| level.capacity - level.left)
+        .map(|level| level.capacity.cast_signed() - level.room)
         .sum();
     assert_eq!(used, 300, "three calls of 100 tokens");
     process.end(own.id, End::Unused).await.expect("it answers");

@@ -14,7 +14,7 @@ use chorus_core::limit::{
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::port::limit_state::LimiterError;
-use chorus_core::port::{Clock, LimitState};
+use chorus_core::port::{Clock, LimitLevels, LimitState};
 use chorus_core::time::{Millis, Timestamp};
 use fastrand::Rng;
 
@@ -28,6 +28,8 @@ use super::server::Server;
 pub(super) enum Step {
     Pass(u64),
     Reserve(Box<Demand>),
+    Withdraw(LeaseId),
+    Levels(Vec<Arc<QuotaGroup>>),
     Send {
         lease: Lease,
         holder: Holder,
@@ -116,7 +118,12 @@ impl<'a> Pair<'a> {
         }
         match self.chance.u8(0..100) {
             0..20 => Step::Pass(self.length()),
-            20..50 => Step::Reserve(Box::new(self.demand_or_again())),
+            20..48 => Step::Reserve(Box::new(self.demand_or_again())),
+            48 => match self.asked.last() {
+                Some(demand) => Step::Withdraw(demand.lease),
+                None => Step::Pass(1),
+            },
+            49 => Step::Levels(self.some_groups()),
             50..66 => match self.lease() {
                 Some(lease) => {
                     let holder = Holder::new(["one", "one", "one", "two"][self.chance.usize(0..4)]);
@@ -141,6 +148,15 @@ impl<'a> Pair<'a> {
             96..99 => Step::Configure,
             _ => Step::Flush,
         }
+    }
+
+    /// Groups of the history, and one that no call drew on.
+    fn some_groups(&mut self) -> Vec<Arc<QuotaGroup>> {
+        let mut groups = self.groups.clone();
+        let mut unknown = (*group(0, &mut self.chance)).clone();
+        unknown.id = "never/drawn-on".into();
+        groups.push(Arc::new(unknown));
+        groups
     }
 
     fn length(&mut self) -> u64 {
@@ -176,6 +192,7 @@ impl<'a> Pair<'a> {
             interactive: self.chance.u8(0..8) == 0,
             not_after,
             candidates,
+            books: self.chance.u8(0..3) == 0,
         }
     }
 
@@ -197,7 +214,8 @@ impl<'a> Pair<'a> {
             limits: vec![limit],
         })];
         (candidate.estimate.input, candidate.floor_permille) = (input, 0);
-        (demand.interactive, demand.candidates) = (false, vec![candidate]);
+        (demand.interactive, demand.books) = (false, false);
+        demand.candidates = vec![candidate];
         demand
     }
 
@@ -462,6 +480,14 @@ impl<'a> Pair<'a> {
                 self.played.sent += u32::from(answer == Ok(Sent::Sent));
                 self.played.gone += u32::from(answer == Ok(Sent::Gone));
             }
+            Step::Withdraw(lease) => drop(same(
+                self.redis.withdraw(*lease).await,
+                &self.memory.withdraw(*lease).await,
+            )?),
+            Step::Levels(groups) => drop(same(
+                LimitLevels::levels(&self.redis, groups).await,
+                &self.memory.levels(groups).await,
+            )?),
             Step::End(lease, end) => drop(same(
                 self.redis.end(*lease, end.clone()).await,
                 &self.memory.end(*lease, end.clone()).await,
@@ -484,7 +510,7 @@ impl<'a> Pair<'a> {
         }
         same(
             self.redis.state().await,
-            &Ok((self.memory.levels(), self.memory.live_leases())),
+            &Ok((self.memory.all_levels(), self.memory.live_leases())),
         )
         .map(drop)
     }
