@@ -226,7 +226,12 @@ impl Fixture {
 
     /// Calls made, slots held, and output tokens left.
     fn state(&self) -> (usize, i64, i64) {
-        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
+        let levels: Vec<_> = self
+            .limits
+            .all_levels()
+            .into_iter()
+            .flat_map(|group| group.limits)
+            .collect();
         let of = |dimension| levels.iter().find(|level| level.dimension == dimension);
         let slots = of(Dimension::Concurrency).map_or(0, |level| level.held);
         let left = of(Dimension::OutputTokens).map_or(0, |level| level.room);
@@ -305,7 +310,12 @@ struct LevelWatcher {
 impl CallObserver for LevelWatcher {
     async fn on_piece(&mut self, _: Piece<'_>) -> ControlFlow<()> {
         self.clock.sleep(Millis(100)).await;
-        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
+        let levels: Vec<_> = self
+            .limits
+            .all_levels()
+            .into_iter()
+            .flat_map(|group| group.limits)
+            .collect();
         let output = levels
             .iter()
             .find(|level| level.dimension == Dimension::OutputTokens);

@@ -398,7 +398,10 @@ impl Ledger {
             .map(|group| group.id.clone())
             .collect();
         let known = self.booked.remove(&demand.lease).unwrap_or_default();
-        self.unbook(demand.lease, known.into_iter().filter(|id| !ids.contains(id)));
+        self.unbook(
+            demand.lease,
+            known.into_iter().filter(|id| !ids.contains(id)),
+        );
         let call = Call::new(demand, candidate);
         for id in &ids {
             if let Some(group) = self.groups.get_mut(id) {
@@ -406,7 +409,8 @@ impl Ledger {
                 group.bookings.put(booking);
             }
         }
-        self.booked_until.push_back((now + BOOKING_LASTS, demand.lease));
+        self.booked_until
+            .push_back((now + BOOKING_LASTS, demand.lease));
         self.booked.insert(demand.lease, ids);
     }
 

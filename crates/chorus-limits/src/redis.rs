@@ -302,7 +302,6 @@ impl LimitState for Redis {
         self.shared
             .or_alone(answer, away::Needs::Nothing, |_, _| Ok(()))
     }
-
 }
 
 #[async_trait]

@@ -17,8 +17,8 @@ use chorus_core::catalog::Model;
 use chorus_core::id::{
     AccountId, CredentialId, GroupId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
 };
-use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::limit::GroupChange;
+use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};

@@ -28,8 +28,8 @@ use crate::log::Log;
 
 pub use calls::{CallStart, Calls};
 pub use end::Ending;
-pub use level::Level;
 pub use leases::{LeaseOperation, Leases};
+pub use level::Level;
 pub use liveness::{ALWAYS, ServingAccount};
 
 /// A rule that no run may break.

@@ -52,9 +52,10 @@ impl ObstacleKind {
         match self {
             Self::Limit { dimension } => Some(dimension),
             Self::CallsInFlight => Some(Dimension::Concurrency),
-            Self::SlotsOfEndedProcess | Self::Closed { .. } | Self::InteractiveCall | Self::BookedCall => {
-                None
-            }
+            Self::SlotsOfEndedProcess
+            | Self::Closed { .. }
+            | Self::InteractiveCall
+            | Self::BookedCall => None,
         }
     }
 }

@@ -214,8 +214,7 @@ impl Group {
                 Some(_) => {}
                 None => drop(freed.get_or_insert(kind)),
             }
-            let left = i128::from(room - need) * 1_000_000
-                / i128::from(meter.capacity().max(1));
+            let left = i128::from(room - need) * 1_000_000 / i128::from(meter.capacity().max(1));
             headroom = headroom.min(i64::try_from(left).unwrap_or(i64::MIN));
         }
         match freed {
@@ -354,7 +353,9 @@ impl Group {
 
     /// Opens the group after a call that was sent at `sent_at` was accepted, if the closure is older.
     pub(crate) fn accepted(&mut self, sent_at: Option<Timestamp>) {
-        self.closed = self.closed.filter(|closure| is_newer_than(closure, sent_at));
+        self.closed = self
+            .closed
+            .filter(|closure| is_newer_than(closure, sent_at));
     }
 
     /// Closes the group. The refusal of a later call replaces an earlier one of the same class; else the

@@ -132,7 +132,9 @@ impl Tally {
             Self::Bucket { scaled, at, .. } => {
                 let per = i128::from(per_ms(limit));
                 let refilled = scaled + i128::from(limit.amount) * i128::from(then.since(*at).0);
-                let whole = refilled.min(i128::from(capacity(limit)) * per).div_euclid(per);
+                let whole = refilled
+                    .min(i128::from(capacity(limit)) * per)
+                    .div_euclid(per);
                 i64::try_from(whole).unwrap_or(i64::MIN / 1024)
             }
             Self::Sliding { charges } => {

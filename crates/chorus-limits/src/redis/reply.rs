@@ -3,8 +3,8 @@
 use chorus_core::failure::{FailureClass, TABLE};
 use chorus_core::id::{GroupId, LeaseId};
 use chorus_core::limit::{
-    Charge, GroupChange, GroupClosure, GroupLevel, Lease, LevelSource, LimitLevel, Obstacle, ObstacleKind,
-    Reserved,
+    Charge, GroupChange, GroupClosure, GroupLevel, Lease, LevelSource, LimitLevel, Obstacle,
+    ObstacleKind, Reserved,
 };
 use chorus_core::time::Timestamp;
 use redis::Value;

@@ -13,8 +13,8 @@ use chorus_core::limit::{
     Restoration, Sent, Window,
 };
 use chorus_core::money::MicroUsd;
-use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::LimitLevels;
+use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_limits::{Memory, Start};
 use chorus_virtual_time::Handle;

@@ -9,7 +9,7 @@ use chorus_core::time::Timestamp;
 use chorus_provider_sim::engine::journal::{self, Entry};
 use chorus_store::rows::{Rows, StoredDelivery};
 
-use super::{Level, Invariant, State, Violation, liveness};
+use super::{Invariant, Level, State, Violation, liveness};
 
 /// Final state of a run.
 pub struct Ending<'a> {

@@ -346,7 +346,12 @@ impl Bench {
 
     /// Slots in use, and what is left of requests and produced tokens.
     pub(super) fn levels(&self) -> (i64, i64, i64) {
-        let levels: Vec<_> = self.limits.all_levels().into_iter().flat_map(|group| group.limits).collect();
+        let levels: Vec<_> = self
+            .limits
+            .all_levels()
+            .into_iter()
+            .flat_map(|group| group.limits)
+            .collect();
         let of = |dimension| {
             levels
                 .iter()

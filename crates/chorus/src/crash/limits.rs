@@ -8,8 +8,8 @@ use chorus_core::limit::{
     Demand, End, GroupChange, GroupLevel, Lease, LimitSignals, QuotaGroup, Reserved, Restoration,
     Sent,
 };
-use chorus_core::port::{LimitLevels, LimitState};
 use chorus_core::port::limit_state::LimiterError;
+use chorus_core::port::{LimitLevels, LimitState};
 use chorus_core::time::Timestamp;
 use futures_util::stream::BoxStream;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::id::{Holder, LeaseId};
-use chorus_core::limit::{Dimension, Limit, ObstacleKind, QuotaGroup, ReserveRule, Reserved, Window};
+use chorus_core::limit::{
+    Dimension, Limit, ObstacleKind, QuotaGroup, ReserveRule, Reserved, Window,
+};
 use chorus_core::time::Timestamp;
 use proptest::prelude::*;
 

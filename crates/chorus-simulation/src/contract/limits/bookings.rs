@@ -91,7 +91,11 @@ pub(super) async fn an_interactive_call_does_not_heed_the_booking_of_a_task(
     mut context: LimiterContext,
 ) {
     let mut task = booked(&mut context, 3_000).await;
-    context.limits.withdraw(task.lease).await.expect("it answers");
+    context
+        .limits
+        .withdraw(task.lease)
+        .await
+        .expect("it answers");
     task.interactive = false;
     assert!(matches!(context.answer(&task).await, Reserved::Wait { .. }));
     context.pass(4_000);
@@ -128,5 +132,9 @@ pub(super) async fn levels_show_what_is_left_held_and_booked(mut context: Limite
         (900, LevelSource::Configured),
         "a group that was never drawn on is shown as it would begin"
     );
-    context.limits.end(person.lease, End::Unused).await.expect("it answers");
+    context
+        .limits
+        .end(person.lease, End::Unused)
+        .await
+        .expect("it answers");
 }
