@@ -224,8 +224,9 @@ fn a_fenced_call_is_cut_and_keeps_its_slot_for_the_grace() {
         clock.sleep(Millis(4_000)).await;
         let held = |limits: &chorus_limits::Memory| {
             limits
-                .levels()
+                .all_levels()
                 .iter()
+                .flat_map(|group| &group.limits)
                 .find(|level| level.dimension == Dimension::Concurrency)
                 .map(|level| level.held)
         };
