@@ -6,6 +6,8 @@ use chorus_core::project::{Attention, Choice, Head};
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::wait::AccountNames;
+
 /// Reason of the state `needs_attention`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttentionResource {
@@ -56,7 +58,9 @@ pub struct PlanOfferResource {
 
 impl AttentionResource {
     /// The attention of a stored project; none if it needs none. Shown inside of a pause too.
-    pub fn of(head: &Head) -> Option<Self> {
+    ///
+    /// `names` are those of accounts, for a reader who may see them.
+    pub fn of(head: &Head, names: Option<&AccountNames>) -> Option<Self> {
         let (since_ms, why) = head.state.attention()?;
         let (plan_offer, until_ms) = match why {
             Attention::NoPlan {
@@ -81,13 +85,29 @@ impl AttentionResource {
         };
         Some(Self {
             code: why.code().to_owned(),
-            why: why.to_string(),
+            why: sentence(why, names),
             since_ms,
             choices: why.choices().iter().map(choice).collect(),
             continues_when: why.continues_when().map(str::to_owned),
             until_ms,
             plan_offer,
         })
+    }
+}
+
+/// Sentence of an attention, with the names of accounts for a reader who may see them.
+fn sentence(why: &Attention, names: Option<&AccountNames>) -> String {
+    let Attention::Waiting { wait } = why else {
+        return why.to_string();
+    };
+    match (&wait.detail, names) {
+        (Some(detail), names) => detail.sentence(|account| {
+            let name = names.and_then(|names| names.get(&account));
+            name.map_or_else(|| account.to_string(), Clone::clone)
+        }),
+        // A row of an earlier release has names in its message.
+        (None, Some(_)) => wait.message.clone(),
+        (None, None) => format!("its calls wait ({})", wait.reason.replace('_', " ")),
     }
 }
 
@@ -107,5 +127,39 @@ fn command(choice: Choice, project: ProjectId, offered: Option<ArtifactHash>) ->
         Choice::Skip | Choice::Deliver => format!("chorus project skip {project}"),
         Choice::MendAccount => "chorus account import FILE".to_owned(),
         Choice::Cancel => format!("chorus project cancel {project}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::attempt::WaitReason;
+    use chorus_core::id::AccountId;
+    use chorus_core::project::LongWait;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_without_the_right_to_accounts_sees_no_name_of_one() {
+        let account = AccountId::new(7);
+        let names = AccountNames::from([(account, "a@example.org".to_owned())]);
+        let waiting = |detail| Attention::Waiting {
+            wait: LongWait {
+                reason: "limit".to_owned(),
+                message: "a limit of a@example.org is reached".to_owned(),
+                detail,
+                since: Timestamp(0),
+                until: None,
+            },
+        };
+        let reason = WaitReason::SlotsOfEndedProcess {
+            account,
+            until: None,
+        };
+        for why in [waiting(None), waiting(Some(reason))] {
+            let shown = sentence(&why, Some(&names));
+            assert!(shown.contains("a@example.org"), "{shown}");
+            let shown = sentence(&why, None);
+            assert!(!shown.contains("a@example.org"), "{shown}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AttentionResource, Estimate, WaitResource};
+use super::{AccountNames, AttentionResource, Estimate, WaitResource};
 
 /// Body of `GET /v1/projects/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -207,6 +207,8 @@ pub struct ProjectFacts {
     pub open: BTreeSet<TaskId>,
     /// Reasons why tasks wait for a call.
     pub waits: Vec<WaitResource>,
+    /// Names of accounts; none for a reader who may not see them.
+    pub names: Option<AccountNames>,
 }
 
 impl ProjectResource {
@@ -217,6 +219,7 @@ impl ProjectResource {
             estimate,
             open,
             waits,
+            names,
         } = facts;
         let head = &loaded.project.head;
         Self {
@@ -230,7 +233,7 @@ impl ProjectResource {
             last_event: loaded.seq.0,
             tasks: TaskCounts::of(&loaded.project, &open),
             money: money.into(),
-            attention: AttentionResource::of(head),
+            attention: AttentionResource::of(head, names.as_ref()),
             plan: head.plan.map(|plan| plan.hash),
             waits,
             questions: questions(head),

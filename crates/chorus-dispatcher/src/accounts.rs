@@ -14,6 +14,7 @@ use chorus_core::time::Timestamp;
 use chorus_pool::Admission;
 
 use crate::context::Context;
+use crate::rotations;
 
 /// Number of held-up projects in one reading.
 const PAGE: u32 = 500;
@@ -75,10 +76,14 @@ impl Accounts {
             return;
         };
         let known = self.read.insert(tenant.clone(), accounts.clone());
-        if has_new_active(&known.unwrap_or_default(), &accounts) {
+        let known = known.unwrap_or_default();
+        if has_new_active(&known, &accounts) {
             self.changed.insert(tenant.clone());
         }
-        admission.update_endpoints(|index| index.set(tenant, accounts));
+        admission.update_endpoints(|index| index.set(tenant, accounts.clone()));
+        if rotations::advance(context, tenant, (&known, &accounts)).await {
+            self.due = context.now();
+        }
     }
 
     /// Returns the projects that the changes since the last call may help: tasks without an account are tried

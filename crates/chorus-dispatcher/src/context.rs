@@ -8,8 +8,8 @@ use chorus_core::limit::End;
 use chorus_core::port::bus::Record;
 use chorus_core::port::relay::{self, Published};
 use chorus_core::port::{
-    Attempts, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Ports, Projects,
-    StoreError, Waits, Workers, retry,
+    Attempts, Audit, Bus, Clock, Deliveries, Directory, Leaders, LimitState, Outbox, Ports,
+    Projects, StoreError, Waits, Workers, retry,
 };
 use chorus_core::time::Timestamp;
 
@@ -27,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) leaders: Arc<dyn Leaders>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) limits: Arc<dyn LimitState>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -47,6 +48,7 @@ impl Context {
             leaders,
             deliveries,
             directory,
+            audit,
             limits,
             bus,
             clock,
@@ -62,6 +64,7 @@ impl Context {
             leaders,
             deliveries,
             directory,
+            audit,
             limits,
             bus,
             clock,

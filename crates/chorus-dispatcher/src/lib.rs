@@ -18,6 +18,7 @@ mod long_waits;
 mod reconciler;
 mod record_tail;
 mod restoration;
+mod rotations;
 mod route_durations;
 mod settings;
 mod store_health;

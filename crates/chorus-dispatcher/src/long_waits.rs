@@ -86,7 +86,6 @@ impl LongWaits {
         &mut self,
         rows: impl Iterator<Item = (&'a QueuedAttempt, &'a AttemptWait)>,
         under_way: &BTreeSet<ProjectId>,
-        describe: impl Fn(&Tenant, &WaitReason) -> String,
         bound: Millis,
         now: Timestamp,
     ) -> Vec<Finding> {
@@ -128,7 +127,8 @@ impl LongWaits {
                 project,
                 wait: Some(LongWait {
                     reason: wait.reason.as_str().to_owned(),
-                    message: describe(waiting.tenant, &wait.reason),
+                    message: wait.reason.sentence(|_| "an account".to_owned()),
+                    detail: Some(wait.reason.clone()),
                     since: wait.since,
                     until: wait.reason.until(),
                 }),

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chorus_core::attempt::{DispatchDecision, Outstanding, QueuedAttempt, WaitReason};
+use chorus_core::attempt::{DispatchDecision, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
 use chorus_core::id::{CredentialId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
@@ -374,19 +374,10 @@ impl<'a> EventLoop<'a> {
 
     /// Sends the conditions of projects that wait for long.
     async fn find_long_waits(&mut self, now: Timestamp) {
-        let index = self.admission.index();
-        let describe = |tenant: &Tenant, reason: &WaitReason| {
-            reason.sentence(|account| {
-                let name = index.account_name(tenant, account);
-                name.map_or_else(|| account.to_string(), str::to_owned)
-            })
-        };
         let reasons = self.waits.reasons(self.backlog.rows());
         let under_way = self.feedback.projects();
         let bound = self.context.settings.long_wait;
-        let findings = self
-            .long_waits
-            .find(reasons, &under_way, describe, bound, now);
+        let findings = self.long_waits.find(reasons, &under_way, bound, now);
         for finding in findings {
             self.send_condition(finding).await;
         }

@@ -17,8 +17,9 @@ use axum::Json;
 use chorus_core::id::TaskId;
 use chorus_core::port::deliveries::Selection;
 use chorus_core::port::error::full_text;
+use chorus_core::port::keys::Scope;
 use chorus_core::port::projects::Loaded;
-use chorus_core::project::State;
+use chorus_core::project::{Attention, State};
 
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
@@ -26,7 +27,7 @@ use crate::caller::Caller;
 use crate::error_code::ErrorCode;
 use crate::estimate::{self, Sources};
 use crate::project_request::ProjectRequest;
-use crate::resource::{Estimate, ProjectFacts, ProjectResource, WaitResource};
+use crate::resource::{AccountNames, Estimate, ProjectFacts, ProjectResource, WaitResource};
 
 pub(crate) use deliverable::{deliverable, file};
 pub(crate) use deliveries::deliveries;
@@ -56,8 +57,23 @@ pub(crate) async fn resource(
         estimate: estimate(state, loaded).await?,
         open: open_calls(state, loaded).await?,
         waits: waits(state, caller, loaded).await?,
+        names: names_of_attention(state, caller, loaded).await?,
     };
     Ok(ProjectResource::new(loaded, facts))
+}
+
+/// Names of accounts for the sentence of a long wait; none for callers without the scope.
+async fn names_of_attention(
+    state: &AppState,
+    caller: &Caller,
+    loaded: &Loaded,
+) -> Result<Option<AccountNames>, ApiError> {
+    let attention = loaded.project.head.state.attention();
+    let is_waiting = matches!(attention, Some((_, Attention::Waiting { .. })));
+    if is_waiting && caller.scopes.allow(Scope::AccountsRead) {
+        return Ok(Some(state.account_names(caller).await?));
+    }
+    Ok(None)
 }
 
 /// Tasks with an open call.

@@ -10,6 +10,7 @@ use chorus_core::port::{Clock, Ports};
 use chorus_core::time::Millis;
 
 use crate::Settings;
+use crate::credential_watch::CredentialWatch;
 use crate::in_flight::InFlight;
 
 /// Context of one [`Worker`](crate::Worker).
@@ -20,6 +21,7 @@ pub(crate) struct Context {
     /// Start of the process, which makes its holders unlike those of every other start.
     pub(crate) boot: BootId,
     pub(crate) in_flight: InFlight,
+    pub(crate) credentials: CredentialWatch,
     pub(crate) runner: CallRunner,
     draining: AtomicBool,
 }
@@ -48,6 +50,7 @@ impl Context {
             settings,
             boot,
             in_flight: InFlight::default(),
+            credentials: CredentialWatch::default(),
             runner,
             draining: AtomicBool::new(false),
         }

@@ -63,7 +63,7 @@ pub(crate) fn span(delivery: &Delivery) -> tracing::Span {
 
 /// Reason for which a delivery did not come to its call.
 enum NoCall {
-    /// The worker drains.
+    /// The worker drains, or the account is paused.
     Drained,
     /// The delivery was stopped, or its time was over.
     Cut(CutBy),
@@ -94,12 +94,12 @@ struct DeliveryRun<'a> {
 impl DeliveryRun<'_> {
     /// Reads the order and makes the call.
     async fn call(&self, cut: &mut Cut<'_>) -> Result<Called, NoCall> {
-        self.check_draining()?;
+        self.check_start()?;
         let order = match cut.or(self.order()).await {
             Ok(order) => order.map_err(NoCall::Failed)?,
             Err(by) => return Err(NoCall::Cut(by)),
         };
-        self.check_draining()?;
+        self.check_start()?;
         let call = self.leased_call(&order);
         let mut progress = ProgressReporter::new(self.context, self.delivery);
         let report = self.context.runner.run(&call, cut, &mut progress).await;
@@ -111,8 +111,11 @@ impl DeliveryRun<'_> {
         })
     }
 
-    fn check_draining(&self) -> Result<(), NoCall> {
-        if self.context.is_draining() {
+    /// Fails if no call may begin: the worker drains, or the account is paused.
+    fn check_start(&self) -> Result<(), NoCall> {
+        let (tenant, assignment) = (&self.delivery.attempt.tenant, &self.delivery.assignment);
+        let credentials = &self.context.credentials;
+        if self.context.is_draining() || credentials.is_paused(tenant, assignment.credential()) {
             return Err(NoCall::Drained);
         }
         Ok(())

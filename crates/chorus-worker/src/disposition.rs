@@ -62,7 +62,7 @@ impl Disposition {
     pub(crate) fn stopped(stop: Option<Stop>, now: Timestamp) -> Self {
         match stop {
             Some(Stop::NotOurs) => Self::NotOurs,
-            Some(Stop::Drained) | None => Self::again(Requeue::Drained, now),
+            Some(Stop::Drained | Stop::Paused) | None => Self::again(Requeue::Drained, now),
         }
     }
 }

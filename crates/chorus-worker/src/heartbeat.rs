@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 
+use chorus_core::id::Tenant;
 use chorus_core::port::bus::{Incoming, Topic};
 use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::port::workers::WorkerSlots;
@@ -14,6 +15,7 @@ use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 
 use crate::context::Context;
+use crate::credential_watch;
 use crate::in_flight::Stop;
 
 /// Number of heartbeats for which an announcement lasts.
@@ -32,12 +34,14 @@ pub(crate) async fn run(context: &Context) -> Infallible {
     let mut next = clock.now() + context.settings.beat;
     loop {
         let due = clock.sleep_until(next);
-        if let Either::Left((event, _)) = select(pin!(control.next()), due).await
-            && !concerns(context, &event)
-        {
-            continue;
+        if let Either::Left((event, _)) = select(pin!(control.next()), due).await {
+            look_at_credential(context, &event).await;
+            if !concerns(context, &event) {
+                continue;
+            }
         }
         send(context).await;
+        credential_watch::look(context).await;
         if clock.now() >= next {
             announce(context, slots(context)).await;
         }
@@ -81,6 +85,18 @@ fn concerns(context: &Context, event: &SubscriberEvent) -> bool {
     };
     record::read::<CancelledNotice>(record, CANCELLED)
         .is_ok_and(|notice| context.in_flight.has_any(&notice.attempts))
+}
+
+/// Reads the accounts of a tenant of which a credential changed.
+async fn look_at_credential(context: &Context, event: &SubscriberEvent) {
+    let SubscriberEvent::Incoming(Incoming::Record { record, .. }) = event else {
+        return;
+    };
+    if record.header("chorus-schema") == Some(record::CREDENTIAL)
+        && let Some(tenant) = record.header("chorus-tenant")
+    {
+        credential_watch::look_at(context, &Tenant::new(tenant)).await;
+    }
 }
 
 async fn send(context: &Context) {

@@ -1,13 +1,13 @@
 //! Deliveries that this worker holds, each with a way to stop its call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use chorus_core::attempt::Holding;
-use chorus_core::id::AttemptId;
+use chorus_core::attempt::{Delivery, Holding};
+use chorus_core::id::{AttemptId, CredentialId, Tenant};
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 
@@ -18,6 +18,8 @@ pub(crate) enum Stop {
     NotOurs,
     /// The worker drains, and its time is over.
     Drained,
+    /// A person paused the account, and cuts its calls.
+    Paused,
 }
 
 /// Future that completes when [`InFlight::stop`] stops its delivery; it stays pending after the
@@ -51,17 +53,29 @@ impl Future for StopSignal {
     }
 }
 
+/// One held delivery.
+struct Entry {
+    tenant: Tenant,
+    credential: CredentialId,
+    stop: Option<oneshot::Sender<Stop>>,
+}
+
 /// Held deliveries; each stays until its finish was recorded.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    entries: Mutex<BTreeMap<Holding, Option<oneshot::Sender<Stop>>>>,
+    entries: Mutex<BTreeMap<Holding, Entry>>,
 }
 
 impl InFlight {
     /// Adds a delivery; the returned signal completes when its call must stop.
-    pub(crate) fn add(&self, holding: Holding) -> StopSignal {
+    pub(crate) fn add(&self, holding: Holding, delivery: &Delivery) -> StopSignal {
         let (sender, receiver) = oneshot::channel();
-        self.lock().insert(holding, Some(sender));
+        let entry = Entry {
+            tenant: delivery.attempt.tenant.clone(),
+            credential: delivery.assignment.credential(),
+            stop: Some(sender),
+        };
+        self.lock().insert(holding, entry);
         StopSignal {
             receiver,
             reason: None,
@@ -87,7 +101,9 @@ impl InFlight {
 
     /// Stops one delivery; does nothing when it is not held any more or was stopped before.
     pub(crate) fn stop(&self, holding: &Holding, reason: Stop) {
-        if let Some(sender) = self.lock().get_mut(holding).and_then(Option::take) {
+        let mut entries = self.lock();
+        let sender = entries.get_mut(holding).and_then(|entry| entry.stop.take());
+        if let Some(sender) = sender {
             // A delivery that is past its call has dropped its receiver and needs no stop.
             let _ = sender.send(reason);
         }
@@ -100,7 +116,22 @@ impl InFlight {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Holding, Option<oneshot::Sender<Stop>>>> {
+    /// Returns the tenants of the held deliveries.
+    pub(crate) fn tenants(&self) -> BTreeSet<Tenant> {
+        let entries = self.lock();
+        entries.values().map(|entry| entry.tenant.clone()).collect()
+    }
+
+    /// Returns the deliveries with one of these credentials.
+    pub(crate) fn on(&self, credentials: &BTreeSet<CredentialId>) -> Vec<Holding> {
+        let entries = self.lock();
+        let on = entries
+            .iter()
+            .filter(|(_, entry)| credentials.contains(&entry.credential));
+        on.map(|(holding, _)| holding.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Holding, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@
 //! the ports of `chorus-core`.
 
 mod context;
+mod credential_watch;
 mod delivery;
 mod disposition;
 mod heartbeat;

@@ -138,7 +138,10 @@ impl<'a> EventLoop<'a> {
     /// Starts a granted claim, also while draining: then it is handed back at once.
     fn start(&mut self, claimed: Option<Box<Claimed>>) {
         if let Some(claimed) = claimed {
-            let stop = self.context.in_flight.add(claimed.holding.clone());
+            let stop = self
+                .context
+                .in_flight
+                .add(claimed.holding.clone(), &claimed.delivery);
             let span = delivery::span(&claimed.delivery);
             self.running.push(Box::pin(
                 delivery::run(self.context.clone(), *claimed, stop).instrument(span),

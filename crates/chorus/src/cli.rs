@@ -5,15 +5,13 @@ mod value;
 
 use std::path::PathBuf;
 
-use chorus_core::id::Pool;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Dollars, LOCAL_TENANT};
-use value::pool;
 
 pub(crate) use operator::{
-    AccountArgs, AccountCommand, AddArgs, AuditArgs, PoolArgs, PoolCommand, RotateArgs,
-    SelectedAccounts, WhyArgs,
+    AccountArgs, AccountCommand, AddArgs, AuditArgs, ModelCommand, NewModelArgs, PoolArgs,
+    PoolCommand, RotateArgs, SelectedAccounts, WhyArgs,
 };
 pub(crate) use value::{GrantedScope, Lifetime};
 
@@ -72,8 +70,8 @@ pub(crate) enum Command {
     /// Make calls: one process of any number.
     Worker {
         /// Pool of the catalogue that it serves, for instance claude; may be given several times. All pools when absent.
-        #[arg(long = "pool", value_name = "POOL", value_parser = pool)]
-        pools: Vec<Pool>,
+        #[arg(long = "pool", value_name = "POOL")]
+        pools: Vec<String>,
         #[command(flatten)]
         process: ProcessArgs,
     },
@@ -355,17 +353,6 @@ pub(crate) enum ProjectCommand {
         /// Take the defaults for all other open questions.
         #[arg(long)]
         assume_rest: bool,
-    },
-}
-
-/// `chorus model …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelCommand {
-    /// All models with context, prices for a million tokens and providers.
-    List {
-        /// Provider of the listed models.
-        #[arg(long, value_name = "PROVIDER")]
-        provider: Option<String>,
     },
 }
 

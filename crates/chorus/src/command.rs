@@ -15,7 +15,7 @@ mod run;
 mod sim;
 mod why;
 
-use chorus_core::id::Tenant;
+use chorus_core::id::{Pool, Tenant};
 
 use crate::app::{App, BuildOptions};
 use crate::cli::{Cli, Command};
@@ -23,6 +23,7 @@ use crate::config::{Config, Environment, ProcessEnvironment, ProcessRole};
 use crate::crash::Crash;
 use crate::doctor;
 use crate::exit::Exit;
+use crate::failure::{ErrorCode, Failure};
 
 /// Runs the command; the error is printed by [`main`](crate::main).
 pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
@@ -41,13 +42,16 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Worker {
             pools,
             process: args,
-        } => process::run(config, ProcessRole::Worker(pools), args.migrate).await,
+        } => {
+            let pools = known_pools(&config, &pools)?;
+            process::run(config, ProcessRole::Worker(pools), args.migrate).await
+        }
         Command::Migrate => migrate::run(&config).await,
         Command::Dlq(command) => dlq::run(&config, &command).await,
         Command::EnvelopeKey { out } => envelope_key::run(out.as_deref()),
         Command::Run(args) => Box::pin(run::run(config, args)).await,
         Command::Resume(args) => Box::pin(run::resume(config, args)).await,
-        Command::Model(command) => Ok(model::run(&config, &command)),
+        Command::Model(command) => model::run(&config, command),
         Command::Key(command) => key::run(&config, command).await,
         Command::Project(args) => project::run(config, args).await,
         Command::Account(args) => Box::pin(account::run(config, args)).await,
@@ -55,6 +59,23 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Why(args) => Box::pin(why::run(config, args)).await,
         Command::Audit(args) => Box::pin(audit::run(config, args)).await,
     }
+}
+
+/// Pools of the catalogue, with those of own models, by their names.
+fn known_pools(config: &Config, names: &[String]) -> anyhow::Result<Vec<Pool>> {
+    let pools = config.catalog.pools();
+    let find = |name: &String| {
+        let found = pools.iter().find(|pool| pool.as_str() == name.as_str());
+        found.cloned().ok_or_else(|| {
+            let known: Vec<&str> = pools.iter().map(Pool::as_str).collect();
+            let message = format!(
+                "there is no pool {name:?}; expected one of: {}",
+                known.join(", ")
+            );
+            Failure::new(ErrorCode::InvalidArgument, message).into()
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// [`App`] of this configuration, for a command that ends by itself.

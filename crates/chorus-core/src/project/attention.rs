@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanEstimate;
 use crate::artifact::ArtifactHash;
+use crate::attempt::WaitReason;
 use crate::id::TaskId;
 use crate::money::MicroUsd;
 use crate::time::Timestamp;
@@ -97,8 +98,13 @@ pub struct PlanOffer {
 pub struct LongWait {
     /// Stable code of the reason, for instance `no_account` or `credentials_parked`.
     pub reason: String,
-    /// Sentence for people: accounts, pools and the provider's own text.
+    /// Sentence for people without names of accounts, which not every reader may see. Rows of earlier releases have
+    /// names in it.
     pub message: String,
+    /// Reason with its fields, of which a reader with the right to it makes a sentence with names; none in rows of
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<WaitReason>,
     /// Time at which the wait began.
     pub since: Timestamp,
     /// Time at which it ends by itself, if that is known.

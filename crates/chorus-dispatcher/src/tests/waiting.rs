@@ -140,9 +140,13 @@ fn a_long_wait_is_a_condition_of_the_project_once_and_ends_with_its_next_deliver
     let wait = found[0].clone().expect("it waits");
     assert_eq!(wait.reason, "credentials_parked");
     assert!(
-        wait.message.contains("ann@example.org: no money"),
+        wait.message.contains("an account: no money") && !wait.message.contains("ann@"),
         "{}",
         wait.message
+    );
+    assert!(
+        matches!(wait.detail, Some(WaitReason::CredentialsParked { .. })),
+        "a reader with the right to names makes them of it"
     );
     assert_eq!(wait.until, Some(Timestamp(9_000_000)));
     set_state(&fixture, CredentialState::Active);

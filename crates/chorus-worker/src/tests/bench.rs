@@ -184,6 +184,8 @@ impl Bench {
                 key_id: String::new(),
             },
             fingerprint: "f".into(),
+            earlier_fingerprints: Vec::new(),
+            expires_at: None,
             groups: vec![GroupOf {
                 group: group(),
                 models: Vec::new(),
@@ -363,6 +365,20 @@ impl Bench {
             of(Dimension::Requests).room,
             of(Dimension::OutputTokens).room,
         )
+    }
+
+    /// Sets the state of the credential as a person does.
+    pub(super) fn set_state(&self, state: CredentialState) {
+        now(self.store.set_state(CREDENTIAL, state));
+    }
+
+    /// Notice of a change of the credential.
+    pub(super) fn credential_notice(&self) -> Record {
+        let notice = record::CredentialNotice {
+            account: AccountId::new(8),
+            credential: CREDENTIAL,
+        };
+        record::credential(EventId::new(2_000_000), &Tenant::new("home"), &notice)
     }
 
     pub(super) fn credential_state(&self) -> CredentialState {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::ServerArgs;
-use crate::config::LOCAL_TENANT;
+use crate::config::{Dollars, LOCAL_TENANT};
 
 /// `chorus account`
 #[derive(Debug, Args)]
@@ -190,4 +190,63 @@ pub(crate) struct AuditArgs {
     /// Maximum number of rows, the newest.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
+}
+
+/// `chorus model …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// All models with context, prices for a million tokens and providers.
+    List {
+        /// Provider of the listed models.
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<String>,
+        /// Print JSON, as rows of the catalogue.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a model of your own to the file of models.file, or change keys of one in it.
+    Add(NewModelArgs),
+    /// Take a model of your own out of the file of models.file.
+    Remove {
+        /// Name of the model.
+        slug: String,
+    },
+}
+
+/// `chorus model add`
+#[derive(Debug, Args)]
+pub(crate) struct NewModelArgs {
+    /// Name of the model, for instance local/qwen3; a shipped model gets these keys in place of its own.
+    pub(crate) slug: String,
+    /// Provider and name on the wire, for instance compatible=qwen3:8b; may be given several times.
+    #[arg(long, value_name = "PROVIDER=NAME", value_parser = route)]
+    pub(crate) route: Vec<(String, String)>,
+    /// Tokens of prompt and reply together.
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<u32>,
+    /// Maximum tokens of a reply; a quarter of the context when absent.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_output: Option<u32>,
+    /// 0 to 100: who stands in when no model of a role can be served.
+    #[arg(long, value_name = "N")]
+    pub(crate) strength: Option<u32>,
+    /// Price of a million prompt tokens, in US dollars.
+    #[arg(long, value_name = "USD")]
+    pub(crate) input_price: Option<Dollars>,
+    /// Price of a million output tokens, in US dollars.
+    #[arg(long, value_name = "USD")]
+    pub(crate) output_price: Option<Dollars>,
+    /// Pool of workers that serves it; a new name makes a new pool.
+    #[arg(long, value_name = "POOL")]
+    pub(crate) pool: Option<String>,
+}
+
+/// Parses `PROVIDER=NAME`.
+fn route(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((provider, name)) if !provider.is_empty() && !name.is_empty() => {
+            Ok((provider.to_owned(), name.to_owned()))
+        }
+        _ => Err("expected PROVIDER=NAME, for instance compatible=qwen3:8b".to_owned()),
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use chorus_core::id::Pool;
 use chorus_core::port::keys::Scope;
 use chorus_core::time::Millis;
 
@@ -44,23 +43,6 @@ impl FromStr for GrantedScope {
             .map(Self)
             .ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))
     }
-}
-
-/// Parses the name of a pool that the catalogue has.
-pub(super) fn pool(name: &str) -> Result<Pool, String> {
-    let pools = chorus_upstream::catalog::load().pools();
-    let known = || {
-        let names: Vec<String> = pools.iter().map(Pool::to_string).collect();
-        format!(
-            "there is no such pool; expected one of: {}",
-            names.join(", ")
-        )
-    };
-    pools
-        .iter()
-        .find(|pool| pool.to_string() == name)
-        .cloned()
-        .ok_or_else(known)
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub(super) async fn look(
     for account in &accounts {
         for credential in &account.credentials {
             findings.extend(state(account, credential, now));
+            findings.extend(expiry(account, credential, now));
             if let Some(key) = key {
                 findings.extend(sealed(store, account, credential, key).await);
             }
@@ -92,6 +93,25 @@ fn counted(accounts: &[Account]) -> Finding {
         PART,
         format!("{} accounts with {credentials} credentials", accounts.len()),
     )
+}
+
+/// Finding about the end of a key.
+fn expiry(account: &Account, credential: &Credential, now: Timestamp) -> Option<Finding> {
+    let end = credential.expires_at?;
+    let warning = chorus_api::expiry(end, now)?;
+    let key = format!("the key of {} at {}", account.name, credential.provider);
+    let text = if warning == "over" {
+        format!("{key} has expired on {}", human_time::date(end))
+    } else {
+        format!("{key} expires in {}", human_time::length(end.since(now)))
+    };
+    let advice = format!("`chorus account rotate {}` takes a new key", account.name);
+    let finding = if warning == "over" {
+        Finding::wrong(PART, text)
+    } else {
+        Finding::doubtful(PART, text)
+    };
+    Some(finding.advise(advice))
 }
 
 fn state(account: &Account, credential: &Credential, now: Timestamp) -> Option<Finding> {

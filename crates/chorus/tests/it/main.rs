@@ -16,6 +16,8 @@ mod kill;
 mod limits;
 mod local_model;
 mod loop_of_briefs;
+#[cfg(unix)]
+mod operators;
 mod process;
 mod restart;
 #[cfg(all(unix, feature = "distributed"))]

@@ -445,6 +445,7 @@ fn a_long_wait_is_shown_until_the_dispatcher_or_an_answer_ends_it() {
     let wait = |since| LongWait {
         reason: "credentials_parked".into(),
         message: "all accounts of pool gpt are parked: out of money".into(),
+        detail: None,
         since: Timestamp(since),
         until: None,
     };
