@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One limit. Every level is absent where no process with a ledger was asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LimitResource {
-    /// What is counted.
+    /// Dimension that is counted.
     pub dimension: Dimension,
     /// Window of the limit.
     pub window: Window,

@@ -41,7 +41,7 @@ pub struct PoolResource {
     pub waits: Vec<WaitResource>,
     /// Quota groups of the pool's models.
     pub groups: Vec<GroupResource>,
-    /// Limit whose raise would let most further calls pass, with its share of the work; none if no limit is reached.
+    /// Limit to raise first, with its share of the waiting calls; none if no limit is reached.
     #[serde(default)]
     pub bottleneck: Option<Bottleneck>,
 }
@@ -66,7 +66,7 @@ pub struct CredentialCounts {
 pub struct Bottleneck {
     /// Quota group of the limit.
     pub group: chorus_core::id::GroupId,
-    /// What the limit counts.
+    /// Dimension of the limit.
     pub dimension: chorus_core::limit::Dimension,
     /// Share of the waiting calls that it holds up, in thousandths.
     pub permille: u32,

@@ -23,7 +23,7 @@ use crate::resource::{
 };
 
 /// Maximum number of queued calls that are counted.
-const MAX_QUEUED: u32 = 100_000;
+const MAX_QUEUED: u32 = 10_000;
 
 /// `GET /v1/pools`
 pub(crate) async fn list(
@@ -41,7 +41,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// What is known of all pools of a tenant.
+/// Facts about all pools of a tenant.
 struct Facts<'a> {
     state: &'a AppState,
     accounts: Vec<Account>,

@@ -26,6 +26,7 @@ use chorus_core::record;
 use futures_util::future::join;
 
 use crate::context::Context;
+use crate::credential_watch;
 use crate::disposition::{Disposition, Facts, prompt_tokens};
 use crate::in_flight::{Stop, StopSignal};
 use crate::intake::Claimed;
@@ -94,12 +95,12 @@ struct DeliveryRun<'a> {
 impl DeliveryRun<'_> {
     /// Reads the order and makes the call.
     async fn call(&self, cut: &mut Cut<'_>) -> Result<Called, NoCall> {
-        self.check_start()?;
+        self.check_start().await?;
         let order = match cut.or(self.order()).await {
             Ok(order) => order.map_err(NoCall::Failed)?,
             Err(by) => return Err(NoCall::Cut(by)),
         };
-        self.check_start()?;
+        self.check_start().await?;
         let call = self.leased_call(&order);
         let mut progress = ProgressReporter::new(self.context, self.delivery);
         let report = self.context.runner.run(&call, cut, &mut progress).await;
@@ -112,10 +113,14 @@ impl DeliveryRun<'_> {
     }
 
     /// Fails if no call may begin: the worker drains, or the account is paused.
-    fn check_start(&self) -> Result<(), NoCall> {
+    async fn check_start(&self) -> Result<(), NoCall> {
         let (tenant, assignment) = (&self.delivery.attempt.tenant, &self.delivery.assignment);
-        let credentials = &self.context.credentials;
-        if self.context.is_draining() || credentials.is_paused(tenant, assignment.credential()) {
+        let (credentials, credential) = (&self.context.credentials, assignment.credential());
+        if credentials.is_paused(tenant, credential) {
+            // The notice of the end of a pause may be lost.
+            credential_watch::look_at(self.context, tenant).await;
+        }
+        if self.context.is_draining() || credentials.is_paused(tenant, credential) {
             return Err(NoCall::Drained);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod bench;
 mod faults;
+mod pauses;
 mod rows;
 mod script;
 mod time;
@@ -411,61 +412,6 @@ fn a_stopping_worker_lets_a_call_end_within_its_time() {
     let mut bench = Bench::new(vec![slow_answer("in time", 15_000)]);
     bench.deliver(1);
     assert!(matches!(bench.outcome(), Outcome::Succeeded { .. }));
-}
-
-/// Pauses the only credential after two seconds, and publishes the notice of it if `is_told`.
-async fn pause(bench: &Bench, is_cut: bool, is_told: bool) {
-    bench.clock.sleep(Millis::from_secs(2)).await;
-    let paused = CredentialState::Paused {
-        reason: "leaked".to_owned(),
-        is_cut,
-    };
-    bench.set_state(paused);
-    if is_told {
-        bench.publish(vec![bench.credential_notice()]);
-    }
-}
-
-#[test]
-fn a_pause_with_a_cut_ends_the_call_and_hands_it_back_even_if_its_notice_is_lost() {
-    for (is_told, most) in [(true, 3_000), (false, 2_000 + 2 * 10_000)] {
-        let mut bench = Bench::new(vec![slow_answer("too late", 60_000)]);
-        let record = bench.dispatch();
-        bench.publish(vec![record]);
-        bench.work_while(70, pause(&bench, true, is_told));
-        let Outcome::Requeue {
-            reason, not_before, ..
-        } = bench.outcome()
-        else {
-            panic!("it is handed back: {:?}", bench.outcome());
-        };
-        assert_eq!(reason, Requeue::Drained);
-        assert!(not_before.0 <= most, "told {is_told}: {not_before:?}");
-    }
-}
-
-#[test]
-fn a_pause_without_a_cut_lets_the_call_end_and_begins_no_other() {
-    let mut bench = Bench::new(vec![slow_answer("in time", 15_000)]);
-    let record = bench.dispatch();
-    bench.publish(vec![record]);
-    bench.work_while(30, pause(&bench, false, true));
-    assert!(matches!(bench.outcome(), Outcome::Succeeded { .. }));
-    let mut bench = Bench::new(Vec::new());
-    let record = bench.dispatch();
-    bench.work_while(10, async {
-        pause(&bench, false, true).await;
-        bench.clock.sleep(Millis::from_secs(1)).await;
-        bench.publish(vec![record]);
-    });
-    assert_eq!(bench.calls(), 0, "nothing goes out");
-    assert!(matches!(
-        bench.outcome(),
-        Outcome::Requeue {
-            reason: Requeue::Drained,
-            ..
-        }
-    ));
 }
 
 #[test]

@@ -1,8 +1,34 @@
 //! Accounts from the variables of this process. The rules of an import are in [`chorus_accounts`].
 
 use chorus_accounts::{Importer, variable_rows};
+use chorus_core::port::StoreError;
 
+use crate::app::App;
 use crate::config::Environment;
+use crate::human_time;
+
+/// Prints a warning for each key of the own tenant that ends within 14 days, or has ended.
+pub(crate) async fn warn_of_ends(app: &App) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    for account in app.ports.directory.accounts(&app.tenant).await? {
+        for credential in &account.credentials {
+            let end = credential.expires_at;
+            let Some(end) = end.filter(|end| chorus_api::expiry(*end, now).is_some()) else {
+                continue;
+            };
+            let left = if end <= now {
+                "has expired".to_owned()
+            } else {
+                format!("expires in {}", human_time::length(end.since(now)))
+            };
+            eprintln!(
+                "warning: the key of {0} at {1} {left}; `chorus account rotate {0}` takes a new one",
+                account.name, credential.provider
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Imports the keys of the environment with an [`Importer`], which checks new ones at their providers. A changed key
 /// replaces the stored one. Returns the refusals.

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Account(AccountArgs),
     /// State of the pools: accounts, slots, queue, limits.
     Pool(PoolArgs),
-    /// Say why a task is not done yet, and what it could run on.
+    /// Show why a task is not done yet, and what it could run on.
     Why(WhyArgs),
     /// Acts of operators on accounts, and uses of accounts by projects.
     Audit(AuditArgs),

@@ -98,7 +98,7 @@ impl AccountOperator {
         })
     }
 
-    /// Result of an earlier rotation to the same key, whose reply was lost: the old key still drains.
+    /// Result of an earlier rotation to the same key with a lost reply: the old key still drains.
     async fn done_before(
         &self,
         account: &Account,

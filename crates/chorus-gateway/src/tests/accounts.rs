@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chorus_accounts::AccountOperator;
 use chorus_core::catalog::{Catalog, Provider};
+use chorus_core::port::directory::CredentialState;
+use chorus_core::time::Millis;
 use chorus_vault::address::AddressPolicy;
 use chorus_vault::{EnvelopeKey, KeyCheck, KeyChecker, Liveness};
 use serde_json::{Value, json};
@@ -260,6 +262,129 @@ async fn a_gateway_without_keys_does_not_change_accounts() {
         open.get("/v1/accounts").await.expect(200).json()["accounts"],
         json!([])
     );
+}
+
+/// Complaint new-api #3537, #7071: disabled keys never return, and a pool shrinks to nothing unseen.
+#[tokio::test(start_paused = true)]
+async fn a_parked_key_returns_by_itself_and_a_pool_that_shrinks_is_seen() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write accounts:read").await),
+    };
+    writer.import("a@example.org", "sk-secret-key-1").await;
+    writer.import("b@example.org", "sk-secret-key-2").await;
+    let accounts = fixture.ports.directory.accounts(&"home".into()).await;
+    let accounts = accounts.expect("memory answers");
+    let until = fixture.ports.clock.now() + Millis::from_secs(60);
+    let states = [
+        CredentialState::Parked {
+            until,
+            reason: "daily quota".to_owned(),
+        },
+        CredentialState::Refused {
+            reason: "401".to_owned(),
+        },
+    ];
+    for (account, state) in accounts.iter().zip(states) {
+        let setting = fixture
+            .ports
+            .directory
+            .set_state(account.credentials[0].id, state);
+        setting.await.expect("memory answers");
+    }
+    let counts = async || {
+        let pools = writer.get("/v1/pools").await.expect(200).json();
+        pools["pools"][0]["credentials"].clone()
+    };
+    let shrunk = counts().await;
+    let of = |counts: &Value| ["active", "parked", "refused"].map(|state| counts[state].as_u64());
+    assert_eq!(of(&shrunk), [Some(0), Some(1), Some(1)]);
+    fixture.ports.clock.sleep(Millis::from_secs(61)).await;
+    assert_eq!(of(&counts().await), [Some(1), Some(0), Some(1)]);
+    let listed = writer.get("/v1/accounts").await.expect(200).json();
+    assert_eq!(listed["accounts"][0]["credentials"][0]["state"], "active");
+    assert_eq!(listed["accounts"][1]["credentials"][0]["reason"], "401");
+}
+
+/// Complaint bifrost #2672: a key of a provider cannot have limits of its own.
+#[tokio::test(start_paused = true)]
+async fn every_key_has_limits_of_its_own() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let writer = Caller {
+        gateway: &gateway,
+        key: Some(key(&fixture, "accounts:write accounts:read").await),
+    };
+    for (name, amount) in [("a@example.org", 5), ("b@example.org", 50)] {
+        let limit = json!({
+            "dimension": "requests", "amount": amount, "window": {"kind": "bucket", "per_ms": 60_000},
+        });
+        let secret = format!("sk-secret-key-{amount}");
+        let credential = json!({"provider": "p", "key": secret, "limits": [limit]});
+        let body = json!({"accounts": [{"email": name, "credential": [credential]}]});
+        writer.post("/v1/accounts", &body).await.expect(200);
+    }
+    let pools = writer.get("/v1/pools").await.expect(200).json();
+    let groups = pools["pools"][0]["groups"]
+        .as_array()
+        .expect("groups")
+        .clone();
+    let amounts: Vec<_> = groups
+        .iter()
+        .map(|group| group["limits"][0]["configured"].as_u64())
+        .collect();
+    assert_eq!(amounts, [Some(5), Some(50)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_operators_at_once_leave_one_key_that_serves() {
+    let fixture = fixture();
+    let gateway = fixture.gateway();
+    let [one, other] = [(); 2].map(|()| &fixture);
+    let callers = [
+        key(one, "accounts:write accounts:read").await,
+        key(other, "accounts:write accounts:read").await,
+    ];
+    let [one, other] = callers.map(|key| Caller {
+        gateway: &gateway,
+        key: Some(key),
+    });
+    one.import("a@example.org", "sk-secret-key-1").await;
+    let path = "/v1/accounts/a@example.org/rotate";
+    let new = json!({"key": "sk-secret-key-2"});
+    let (first, second) = futures_util::join!(one.post(path, &new), other.post(path, &new));
+    for reply in [first, second] {
+        assert!(
+            [200, 409, 422].contains(&reply.status.as_u16()),
+            "{}",
+            reply.text()
+        );
+    }
+    let pause = json!({"reason": "x"});
+    let pause = one.post("/v1/accounts/a@example.org/pause", &pause);
+    let none = json!({});
+    let enable = other.post("/v1/accounts/a@example.org/enable", &none);
+    let (paused, enabled) = futures_util::join!(pause, enable);
+    paused.expect(200);
+    enabled.expect(200);
+    one.post("/v1/accounts/a@example.org/enable", &none)
+        .await
+        .expect(200);
+    let shown = one
+        .get("/v1/accounts/a@example.org")
+        .await
+        .expect(200)
+        .json();
+    let mut states: Vec<_> = shown["credentials"]
+        .as_array()
+        .expect("credentials")
+        .iter()
+        .filter_map(|of| of["state"].as_str())
+        .collect();
+    states.sort_unstable();
+    assert_eq!(states, ["active", "draining"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,7 +148,7 @@ fn rotation(rotate: RotateArgs) -> anyhow::Result<Prepared> {
 async fn carry_out(client: &Client, prepared: Prepared, form: &show::Form) -> anyhow::Result<Exit> {
     match prepared {
         Prepared::Import { import, broken } => {
-            let mut report = client.import(&import).await?;
+            let mut report = import_each(client, import).await?;
             let broken = broken.into_iter().map(|row| RefusedAccount {
                 place: row.place,
                 name: String::new(),
@@ -176,6 +176,25 @@ async fn carry_out(client: &Client, prepared: Prepared, form: &show::Form) -> an
         }
         Prepared::Other(command) => other(client, command, form).await,
     }
+}
+
+/// Imports account by account: a check of many keys takes longer than one reply may.
+async fn import_each(client: &Client, import: AccountImport) -> anyhow::Result<ImportReport> {
+    let mut all = ImportReport::default();
+    for account in import.accounts {
+        let one = AccountImport {
+            accounts: vec![account],
+            check: import.check,
+        };
+        let report = client.import(&one).await?;
+        all.added.extend(report.added);
+        all.unchecked.extend(report.unchecked);
+        all.updated.extend(report.updated);
+        all.unchanged.extend(report.unchanged);
+        all.notes.extend(report.notes);
+        all.refused.extend(report.refused);
+    }
+    Ok(all)
 }
 
 async fn other(

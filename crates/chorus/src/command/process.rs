@@ -16,7 +16,7 @@ use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 use tokio::task::JoinHandle;
 
-use crate::accounts::import_variables;
+use crate::accounts::{import_variables, warn_of_ends};
 use crate::app::{App, BuildOptions, ServiceSet, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, ProcessEnvironment, ProcessRole};
@@ -46,6 +46,7 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     if role == ProcessRole::All {
         import_variables(app.importer(&app.tenant, true), &ProcessEnvironment).await?;
         warn_without_accounts(&app).await?;
+        warn_of_ends(&app).await?;
     }
     let selected = services_of(&role, app.config.drain.grace(), app.catalog.pools());
     telemetry.slots(u64::from(app.config.worker.slots) * selected.pools.len() as u64);

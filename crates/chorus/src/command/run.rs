@@ -10,7 +10,7 @@ use chorus_vault::has_secret;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::project;
-use crate::accounts::import_variables;
+use crate::accounts::{import_variables, warn_of_ends};
 use crate::app::{App, ServiceSet};
 use crate::cli::{ResumeArgs, RunArgs, RunOptions};
 use crate::config::{Config, Dollars, ProcessEnvironment};
@@ -56,6 +56,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<Exit> {
     }
     let app = super::build(config).await?;
     let refused = import_variables(app.importer(&app.tenant, true), &ProcessEnvironment).await?;
+    warn_of_ends(&app).await?;
     let accounts = app.ports.directory.accounts(&app.tenant).await?;
     if accounts.is_empty() {
         app.close().await;

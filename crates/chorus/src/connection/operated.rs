@@ -148,7 +148,7 @@ async fn holder(config: &Config) -> anyhow::Result<Option<Client>> {
     ))
 }
 
-/// Says nothing about a socket that may be dead.
+/// Prints nothing about a socket that may be dead.
 struct Quiet;
 
 impl chorus_client::ConnectionListener for Quiet {

@@ -9,7 +9,7 @@ use console::Term;
 /// Maximum length of a key, in bytes.
 const MAX_LENGTH: u64 = 16 << 10;
 
-/// Reads a key; `what` says for the prompt which one.
+/// Reads a key; the prompt names it by `what`.
 pub(super) fn read(what: &str) -> anyhow::Result<String> {
     let input = std::io::stdin();
     if input.is_terminal() {
