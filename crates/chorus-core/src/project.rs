@@ -38,6 +38,7 @@ pub use decision::{DecideContext, Decision, Effect, Inconsistency, Queue, Refusa
 pub use head::{Best, Head, NewHead, OpenQuestion, PlanRef};
 pub use history::{HistoryEvent, TaskRef};
 pub use machine::{PROJECT_ARROWS, PROJECT_MACHINE, TASK_ARROWS, TASK_MACHINE};
+pub use path::PLANNED_PACE;
 pub use state::{ProjectStateKind, State, WaitingOn};
 pub use task::{CurrentAttempt, Rework, Subject, Task, TaskAnswer, TaskState, TaskStateKind};
 

@@ -8,7 +8,7 @@ use chorus_core::attempt::{
     Assignment, AttemptDone, Dispatch, DispatchDecision, Dispatched, FailureCause, Outcome,
     QueuedAttempt,
 };
-use chorus_core::id::AttemptId;
+use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::money::MicroUsd;
 use chorus_core::record;
 
@@ -63,7 +63,7 @@ pub(crate) struct Committed {
     /// Assignments that were given back, because the row moved on or its budget does not suffice.
     pub(crate) unsent: Vec<Assignment>,
     /// Attempts that stay queued because their budget does not suffice now.
-    pub(crate) over_budget: Vec<AttemptId>,
+    pub(crate) over_budget: Vec<(AttemptId, Epoch)>,
 }
 
 /// Commits decisions and publishes their records.
@@ -100,7 +100,7 @@ pub(crate) async fn commit(context: &Context, decided: Vec<DecidedRow>) -> Commi
                     context.end_unused(assignment.lease.id).await;
                     let shortage = lasting_shortage(context, &row, &assignment).await;
                     if shortage.is_none() {
-                        committed.over_budget.push(row.attempt.id);
+                        committed.over_budget.push((row.attempt.id, row.epoch));
                     }
                     if let Some(cause) = shortage {
                         next.push(DecidedRow {

@@ -26,11 +26,11 @@ const RECORD_GRACE: Millis = Millis::from_secs(2);
 /// Number of ended deliveries that are remembered, to recognise doubled records.
 const REMEMBERED: usize = 10_000;
 
-/// Age up to which ended calls are read when a term begins.
-pub(crate) const WARM_UP_AGE: Millis = Millis::from_secs(900);
+/// Age up to which ended calls are read when a term begins: their use counts for the fairness of this one.
+pub(crate) const WARM_UP_AGE: Millis = Millis::from_secs(3_600);
 
-/// Maximum number of ended calls that are read when a term begins.
-pub(crate) const WARM_UP_CALLS: u32 = 500;
+/// Maximum number of ended calls that are read when a term begins, the latest ones.
+pub(crate) const WARM_UP_CALLS: u32 = 5_000;
 
 type Key = (AttemptId, Epoch);
 
@@ -39,6 +39,8 @@ type Key = (AttemptId, Epoch);
 pub(crate) struct Feedback {
     under_way: BTreeMap<Key, UnderWay>,
     counted: BTreeSet<Key>,
+    /// Calls of earlier terms of which the use is not counted yet.
+    uses: Vec<EndedCall>,
     oldest_counted: VecDeque<Key>,
 }
 
@@ -87,11 +89,20 @@ impl Feedback {
             .collect()
     }
 
+    /// Counts the use of calls that ended before this term. The queue must have been read: a project that joins it
+    /// is lifted to the least served one, and those that waited before are not to be.
+    pub(crate) fn count_uses(&mut self, admission: &mut Admission) {
+        for ended in std::mem::take(&mut self.uses) {
+            admission.count_use(&ended.tenant, Some(ended.project), &ended.call);
+        }
+    }
+
     /// Learns from calls that ended before this term, oldest first.
     pub(crate) fn warm_up(&mut self, calls: Vec<EndedCall>, admission: &mut Admission) {
         for ended in calls {
             if self.count((ended.attempt, ended.epoch)) {
                 admission.call_ended_at(&ended.call, ended.ended_at);
+                self.uses.push(ended);
             }
         }
     }
@@ -108,7 +119,12 @@ impl Feedback {
             admission.slot_freed(&delivery.pool);
         }
         match (ended.call, under_way) {
-            (Some(call), None) => admission.call_ended(&call),
+            (Some(call), None) => {
+                admission.call_ended(&call);
+                if let Some((tenant, project)) = ended.owner {
+                    admission.count_use(&tenant, Some(project), &call);
+                }
+            }
             (Some(call), Some(delivery)) => {
                 admission.call_ended(&call);
                 let project = Some(delivery.project);

@@ -15,6 +15,8 @@ mod context;
 mod dispatcher;
 mod feedback;
 mod long_waits;
+mod paces;
+mod queue_reader;
 mod reconciler;
 mod record_tail;
 mod restoration;

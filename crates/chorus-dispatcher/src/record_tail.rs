@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chorus_core::attempt::{AttemptDone, CallSummary};
-use chorus_core::id::{AttemptId, Epoch};
+use chorus_core::id::{AttemptId, Epoch, ProjectId, Tenant};
 use chorus_core::port::bus::{Incoming, Record, Topic};
 use chorus_core::port::subscriber::{Subscriber, SubscriberEvent};
 use chorus_core::port::{Bus, Clock};
@@ -16,8 +16,10 @@ use futures_util::FutureExt as _;
 /// Content of a record, as far as the dispatcher needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Notice {
-    /// Attempts were queued.
-    Queued,
+    /// Rows may have changed in a way that is not known.
+    Unknown,
+    /// Attempts were queued for the first time.
+    Queued(AttemptId),
     /// A delivery ended, and its attempt was queued again.
     Requeued(Ended),
     /// A delivery ended, and its attempt with it.
@@ -33,6 +35,8 @@ pub(crate) enum Notice {
 pub(crate) struct Ended {
     pub(crate) attempt: AttemptId,
     pub(crate) epoch: Epoch,
+    /// Tenant and project of the attempt, if the record names them.
+    pub(crate) owner: Option<(Tenant, ProjectId)>,
     /// Result of the call; none when no call was made or an earlier release wrote the record.
     pub(crate) call: Option<Box<CallSummary>>,
 }
@@ -54,7 +58,7 @@ impl RecordTail {
         loop {
             match self.0.next().await {
                 // The tail does not contain records that were published before it was opened.
-                SubscriberEvent::Opened => return Notice::Queued,
+                SubscriberEvent::Opened => return Notice::Unknown,
                 SubscriberEvent::Incoming(Incoming::Record { record, .. }) => {
                     return notice(&record);
                 }
@@ -72,27 +76,30 @@ impl RecordTail {
     }
 }
 
-/// Reads a record. One of an unknown schema, or one that cannot be read, only causes a reading of the rows.
+/// Reads a record. One of an unknown schema, or one that cannot be read, only causes a reading of all rows.
 fn notice(record: &Record) -> Notice {
     let read = match record.header("chorus-schema") {
         Some(record::CREDENTIAL) => Some(Notice::AccountsChanged),
         Some(record::CANCELLED) => record::read::<CancelledNotice>(record, record::CANCELLED)
             .ok()
             .map(|notice| Notice::Cancelled(notice.attempts)),
-        Some(record::READY) => requeued(record),
+        Some(record::READY) => queued(record),
         Some(record::DONE) => ended(record),
         Some(_) | None => None,
     };
-    read.unwrap_or(Notice::Queued)
+    read.unwrap_or(Notice::Unknown)
 }
 
 /// The epoch of a `task.ready` record is that of the next delivery; the first one of an attempt follows none.
-fn requeued(record: &Record) -> Option<Notice> {
+fn queued(record: &Record) -> Option<Notice> {
     let ready: ReadyNotice = record::read(record, record::READY).ok()?;
-    let epoch = Epoch(epoch(record)?.0.checked_sub(1)?);
+    let Some(epoch) = epoch(record)?.0.checked_sub(1).map(Epoch) else {
+        return Some(Notice::Queued(ready.attempt));
+    };
     Some(Notice::Requeued(Ended {
         attempt: ready.attempt,
         epoch,
+        owner: owner(record),
         call: ready.call,
     }))
 }
@@ -102,10 +109,17 @@ fn ended(record: &Record) -> Option<Notice> {
     Some(Notice::Ended(Ended {
         attempt: done.attempt,
         epoch: epoch(record)?,
+        owner: owner(record),
         call: done.call,
     }))
 }
 
 fn epoch(record: &Record) -> Option<Epoch> {
     record.header("chorus-epoch")?.parse().ok().map(Epoch)
+}
+
+fn owner(record: &Record) -> Option<(Tenant, ProjectId)> {
+    let tenant = Tenant::new(record.header("chorus-tenant")?);
+    let project = record.header("chorus-project")?.parse().ok()?;
+    Some((tenant, project))
 }

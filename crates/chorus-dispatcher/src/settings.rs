@@ -12,11 +12,13 @@ pub struct Settings {
     pub renew: Millis,
     /// Time between two requests for the term while another process leads.
     pub stand_by: Millis,
-    /// Time between two readings of the queued rows when no record causes one.
+    /// Time between two readings of what was queued or came due lately, when no record causes one.
     pub poll: Millis,
+    /// Time between two readings of the whole queue.
+    pub whole_queue: Millis,
     /// Minimum time between two readings of the queued rows.
     pub wake_gap: Millis,
-    /// Maximum number of queued rows read at once; others wait in the store.
+    /// Maximum number of queued rows read at once; others are counted and wait in the store.
     pub queue_size: u32,
     /// Behaviour of admission; its `lease_lasts` is the time that a worker has to claim a delivery.
     pub admission: admission::Settings,
@@ -56,8 +58,9 @@ impl Default for Settings {
             renew: Millis::from_secs(5),
             stand_by: Millis::from_secs(2),
             poll: Millis::from_secs(1),
+            whole_queue: Millis::from_secs(60),
             wake_gap: Millis(10),
-            queue_size: 2_000,
+            queue_size: 20_000,
             admission: admission::Settings::default(),
             beat_stale: Millis::from_secs(20),
             alone_since: None,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use chorus_core::attempt::{DispatchDecision, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
-use chorus_core::id::{CredentialId, Tenant};
+use chorus_core::id::{CredentialId, Epoch, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
+use chorus_core::port::attempts::QueueSelection;
 use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::port::limit_state::LimiterError;
 use chorus_core::port::retry::Backoff;
@@ -27,6 +28,8 @@ use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
 use crate::long_waits::{Finding, LongWaits};
 use crate::reconciler;
+use crate::paces::Paces;
+use crate::queue_reader::QueueReader;
 use crate::record_tail::{Ended, Notice, RecordTail};
 use crate::restoration;
 use crate::wait_recorder::WaitRecorder;
@@ -34,9 +37,6 @@ use crate::worker_slots::free_slots;
 
 /// Maximum number of notices handled before admission gets its turn.
 const NOTICES_AT_ONCE: usize = 256;
-
-/// Pause after a reading of the rows, as a multiple of its duration.
-const READING_PAUSE: u64 = 4;
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -64,10 +64,8 @@ struct EventLoop<'a> {
     /// Credentials that answered although they were parked, to be made active.
     answered: BTreeMap<CredentialId, Timestamp>,
     accounts: Accounts,
-    read_at: Timestamp,
-    read_last: Timestamp,
-    /// Duration of the last reading: long ones leave the loop four times as long to other work.
-    read_took: Millis,
+    reader: QueueReader,
+    paces: Paces,
 }
 
 /// Event that the loop waits for.
@@ -101,9 +99,8 @@ impl<'a> EventLoop<'a> {
             slots_due: Timestamp(i64::MIN),
             answered: BTreeMap::new(),
             accounts: Accounts::new(),
-            read_at: Timestamp(i64::MIN),
-            read_last: Timestamp(i64::MIN),
-            read_took: Millis::ZERO,
+            reader: QueueReader::new(),
+            paces: Paces::new(roles.clone()),
         }
     }
 
@@ -125,10 +122,12 @@ impl<'a> EventLoop<'a> {
         let Ok(outstanding) = read.await else {
             return false;
         };
-        let Ok(rows) = read_queue(self.context).await else {
+        let limit = self.context.settings.queue_size;
+        let lines = self.context.attempts.read_queue(QueueSelection::Lines, limit);
+        let Ok(page) = self.context.statement("read the queue", lines).await else {
             return false;
         };
-        let queued = rows.iter().map(|row| &row.attempt.tenant);
+        let queued = page.lines.iter().map(|line| &line.tenant);
         self.load_tenants(queued.chain(outstanding.iter().map(|delivery| &delivery.tenant)))
             .await;
         let is_known = |delivery: &Outstanding| self.admission.index().knows(&delivery.tenant);
@@ -197,13 +196,13 @@ impl<'a> EventLoop<'a> {
             if now >= self.slots_due {
                 self.read_slots().await;
             }
-            if now >= self.read_at {
-                self.check_limits().await;
+            if now >= self.reader.next_at(self.context, &self.backlog) {
                 self.read_rows().await;
-                self.feedback
-                    .give_up(&mut self.admission, self.context.now());
             }
             if now >= self.waits_due {
+                self.check_limits().await;
+                self.feedback
+                    .give_up(&mut self.admission, self.context.now());
                 self.record_waits().await;
             }
             match self.next_event(&mut tail).await {
@@ -222,8 +221,9 @@ impl<'a> EventLoop<'a> {
     }
 
     async fn next_event(&mut self, tail: &mut RecordTail) -> Event {
+        let read_at = self.reader.next_at(self.context, &self.backlog);
         let tick = self.context.clock.sleep_until(
-            self.read_at
+            read_at
                 .min(self.accounts.due)
                 .min(self.waits_due)
                 .min(self.slots_due),
@@ -240,15 +240,18 @@ impl<'a> EventLoop<'a> {
     fn handle(&mut self, notice: Notice) {
         let now = self.context.now();
         match notice {
-            Notice::Queued => self.read_soon(),
+            Notice::Unknown => self.reader.read_whole(),
+            Notice::Queued(attempt) => self.reader.announce(attempt, Epoch(0)),
             Notice::Requeued(ended) => {
+                self.reader.announce(ended.attempt, ended.epoch.next());
                 self.call_ended(ended, now);
-                self.read_soon();
             }
             Notice::Ended(ended) => self.call_ended(ended, now),
             Notice::Cancelled(attempts) => {
                 self.feedback.cancelled(&attempts, now);
-                self.read_soon();
+                let known = attempts.into_iter();
+                let known = known.filter(|attempt| self.backlog.lease_of(*attempt).is_some());
+                self.reader.doubt(known);
             }
             Notice::AccountsChanged => self.accounts.due = now,
         }
@@ -302,13 +305,6 @@ impl<'a> EventLoop<'a> {
         self.admission.set_slots(slots);
     }
 
-    /// Schedules a reading of the rows: at once, but not within `wake_gap` of the last one.
-    fn read_soon(&mut self) {
-        let pause = Millis(self.read_took.0 * READING_PAUSE);
-        let soonest = self.read_last + self.context.settings.wake_gap.max(pause);
-        self.read_at = self.read_at.min(soonest.max(self.context.now()));
-    }
-
     /// Asks the limiter whether it has lost its state: workers wait for the restore even while nothing is queued.
     async fn check_limits(&mut self) {
         if let Err(LimiterError::StateLost) = self.context.limits.intact().await {
@@ -316,15 +312,9 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Brings the backlog up to date with the queued rows.
+    /// Brings the backlog up to date with what the due readings return.
     async fn read_rows(&mut self) {
-        self.read_last = self.context.now();
-        self.read_at = self.read_last + self.context.settings.poll;
-        let Ok(rows) = read_queue(self.context).await else {
-            return;
-        };
-        self.read_took = self.context.now().since(self.read_last);
-        let changes = self.backlog.compare(rows);
+        let changes = self.reader.read(self.context, &mut self.backlog).await;
         for lease in changes.gone {
             self.backlog.remove(lease);
             self.admission.remove(lease);
@@ -332,23 +322,30 @@ impl<'a> EventLoop<'a> {
                 self.context.end_unused(lease).await;
             }
         }
-        self.load_tenants(changes.fresh.iter().map(|row| &row.attempt.tenant))
-            .await;
-        for row in &changes.fresh {
-            self.feedback.queued_again(row, self.read_last);
+        self.take_in(changes.fresh).await;
+        self.feedback.count_uses(&mut self.admission);
+        if let Some(rest) = self.backlog.new_rest() {
+            self.admission.set_rest(&rest);
         }
-        let lost_limit = self.context.settings.lost_limit;
+    }
+
+    /// Pushes rows that were not known to the admission; refuses those that are given up.
+    async fn take_in(&mut self, fresh: Vec<QueuedAttempt>) {
+        self.load_tenants(fresh.iter().map(|row| &row.attempt.tenant))
+            .await;
+        let (now, lost_limit) = (self.context.now(), self.context.settings.lost_limit);
         let mut given_up = Vec::new();
-        for row in changes.fresh {
+        for row in fresh {
+            self.feedback.queued_again(&row, now);
             if let Some(refusal) = DecidedRow::given_up(&row, lost_limit) {
                 given_up.push(refusal);
-                continue;
+            } else if self.admission.index().knows(&row.attempt.tenant) {
+                let path = self.paces.path(&row, &self.admission, now);
+                let request = self.backlog.insert(self.context.lease_id(), row, path);
+                self.admission.push(request);
+            } else {
+                self.reader.again(row.attempt.id, row.epoch);
             }
-            if !self.admission.index().knows(&row.attempt.tenant) {
-                continue;
-            }
-            let request = self.backlog.insert(self.context.lease_id(), row);
-            self.admission.push(request);
         }
         commit(self.context, given_up).await;
     }
@@ -447,8 +444,9 @@ impl<'a> EventLoop<'a> {
                 self.send_condition(finding).await;
             }
         }
-        for attempt in sent.over_budget {
+        for (attempt, epoch) in sent.over_budget {
             self.waits.budget_short(attempt);
+            self.reader.again(attempt, epoch);
         }
         for assignment in sent.unsent {
             self.admission.slot_freed(&assignment.pool);
@@ -459,13 +457,4 @@ impl<'a> EventLoop<'a> {
             );
         }
     }
-}
-
-async fn read_queue(context: &Context) -> Result<Vec<QueuedAttempt>, StoreError> {
-    context
-        .statement(
-            "read queued attempts",
-            context.attempts.queued(context.settings.queue_size),
-        )
-        .await
 }

@@ -4,4 +4,5 @@ mod feedback;
 mod fixture;
 mod outages;
 mod queueing;
+mod reading;
 mod waiting;

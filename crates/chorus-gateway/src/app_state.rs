@@ -12,6 +12,7 @@ use chorus_core::port::directory::Account;
 use chorus_core::port::keys::Scope;
 use chorus_core::port::projects::Loaded;
 use chorus_core::port::{Ports, relay};
+use chorus_core::project::Head;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
@@ -46,7 +47,20 @@ impl AppState {
         }
     }
 
-    /// Loads a project of the caller's tenant; another tenant's project is [`ErrorCode::NoSuchProject`].
+    /// Reads the head of a project of the caller's tenant; another tenant's project is
+    /// [`ErrorCode::NoSuchProject`].
+    pub(crate) async fn head(&self, caller: &Caller, id: &str) -> Result<Head, ApiError> {
+        let none = || ApiError::no_such_project(id);
+        let project: ProjectId = id.parse().map_err(|_| none())?;
+        let loaded = self.ports.projects.head(project).await?.ok_or_else(none)?;
+        if loaded.head.tenant == caller.tenant {
+            Ok(loaded.head)
+        } else {
+            Err(none())
+        }
+    }
+
+    /// Loads a project with its tasks, as [`AppState::head`] reads its head. Its cost grows with the tasks.
     pub(crate) async fn project(&self, caller: &Caller, id: &str) -> Result<Loaded, ApiError> {
         let none = || ApiError::no_such_project(id);
         let project: ProjectId = id.parse().map_err(|_| none())?;

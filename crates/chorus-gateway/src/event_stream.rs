@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
 use crate::event_hub::EventSubscription;
-use crate::project_request::ProjectRequest;
+use crate::project_request::HeadRequest;
 use crate::query::Query;
 
 /// Number of events read at once.
@@ -48,11 +48,11 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 pub(crate) async fn events(
-    ProjectRequest {
+    HeadRequest {
         state,
         caller,
-        loaded,
-    }: ProjectRequest,
+        head,
+    }: HeadRequest,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -60,7 +60,6 @@ pub(crate) async fn events(
     let after = query.number("after", 0..=i64::MAX.unsigned_abs())?;
     let seen = Seq(after.unwrap_or(0)).max(last_event_id(&headers)?);
     let permit = state.stream_permit()?;
-    let head = loaded.project.head;
     let stream = EventStream {
         project: head.id,
         names: state.account_names(&caller).await?,

@@ -329,6 +329,14 @@ impl Admission {
         self.queue.fairness.correct(tenant, project, charged, used);
     }
 
+    /// Counts the real use of a call that this queue did not admit: one of an earlier term.
+    pub fn count_use(&mut self, tenant: &Tenant, project: Option<ProjectId>, call: &CallSummary) {
+        if let Some(usage) = call.usage {
+            let fairness = &mut self.queue.fairness;
+            fairness.serve(tenant, project, usage.prompt(), usage.output);
+        }
+    }
+
     /// Estimator of the use of calls.
     pub const fn estimator(&self) -> &Estimator {
         &self.estimator

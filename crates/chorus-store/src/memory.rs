@@ -14,6 +14,7 @@ mod keys;
 mod leaders;
 mod outbox;
 mod projects;
+mod queue;
 mod reclaim;
 mod waits;
 mod workers;

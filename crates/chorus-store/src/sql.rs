@@ -27,6 +27,7 @@ mod leaders;
 mod migrate;
 mod outbox;
 mod projects;
+mod queue;
 mod reclaim;
 mod snapshot;
 mod tx;

@@ -1,7 +1,7 @@
 //! The result of one call, read from the row of its ended delivery.
 
-use super::{CallSize, CallSummary, DeliveryEnd, DeliveryRow, Outcome, Requeue};
-use crate::id::{AttemptId, Epoch};
+use super::{CallSummary, DeliveryEnd, DeliveryRow, NewAttempt, Outcome, Requeue};
+use crate::id::{AttemptId, Epoch, ProjectId, Tenant};
 use crate::time::Timestamp;
 
 /// A [`CallSummary`] read from the row of an ended delivery.
@@ -11,6 +11,10 @@ pub struct EndedCall {
     pub attempt: AttemptId,
     /// Epoch of the delivery.
     pub epoch: Epoch,
+    /// Tenant that the call was made for.
+    pub tenant: Tenant,
+    /// Project of the attempt.
+    pub project: ProjectId,
     /// Time at which the delivery ended, by the clock of the store.
     pub ended_at: Timestamp,
     /// Result of the call.
@@ -18,8 +22,8 @@ pub struct EndedCall {
 }
 
 impl EndedCall {
-    /// Reads the call of a delivery; `size` is its attempt's. None unless the worker reported an outcome.
-    pub fn of_row(row: &DeliveryRow, size: CallSize) -> Option<Self> {
+    /// Reads the call of a delivery of an attempt. None unless the worker reported an outcome.
+    pub fn of_row(row: &DeliveryRow, attempt: &NewAttempt) -> Option<Self> {
         let Some(DeliveryEnd::Finished { outcome }) = &row.end else {
             return None;
         };
@@ -32,13 +36,15 @@ impl EndedCall {
         Some(Self {
             attempt: row.attempt,
             epoch: row.epoch,
+            tenant: attempt.tenant.clone(),
+            project: attempt.project,
             ended_at,
             call: CallSummary {
                 provider: row.assignment.provider.clone(),
                 model: row.assignment.model.clone(),
                 account: row.assignment.account,
                 kind: row.kind,
-                size,
+                size: attempt.size,
                 class: outcome.failure_class(),
                 complete,
                 usage: row.usage,

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use chorus_core::attempt::AttemptState;
 use chorus_core::failure::FailureClass;
+use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 
-use super::fixture::{Fixture, slots};
+use super::fixture::{Fixture, OTHER_PROJECT, slots};
 
 const RICH: MicroUsd = MicroUsd::from_dollars(100);
 
@@ -95,4 +96,28 @@ fn ten_thousand_deliveries_of_one_project_are_never_read_again() {
     fixture.run_until(at + 2_000);
     assert_eq!(deliveries.readings_of_projects.load(Ordering::Relaxed), 0);
     assert_eq!(deliveries.warm_ups.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_new_term_counts_what_the_last_one_served_to_each_project() {
+    let mut fixture = Fixture::new(RICH, slots(1));
+    fixture.usage = Some(Usage {
+        input: 10_000,
+        output: 5_000,
+        ..Usage::default()
+    });
+    fixture.queue_as([1], |attempt| attempt.project = OTHER_PROJECT);
+    fixture.start(1);
+    fixture.run_until(1_100);
+    assert!(fixture.claim_and_send(1, 3_000));
+    fixture.finish_without_record(1, None);
+    fixture.services.clear();
+    fixture.queue_as([10], |attempt| attempt.project = OTHER_PROJECT);
+    fixture.run_until(1_200);
+    fixture.queue([11]);
+    fixture.start(2);
+    let term = i64::try_from(crate::Settings::default().term_lasts.0).expect("small");
+    fixture.run_until(1_100 + term + 10_000);
+    fixture.is(11, AttemptState::Dispatched, 0);
+    fixture.is(10, AttemptState::Queued, 0);
 }

@@ -20,7 +20,9 @@ use chorus_core::id::{
     ProviderId, TaskId, Tenant, Version,
 };
 use chorus_core::limit::{Dimension, End, Limit, QuotaGroup, ReserveRule, Sent, Window};
+use chorus_core::llm::Usage;
 use chorus_core::money::{MicroUsd, ProjectMoney};
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
@@ -51,6 +53,8 @@ pub(super) struct Fixture {
     pub(super) deliveries: Arc<CountedDeliveries>,
     pub(super) services: Vec<BoxFuture<'static, ()>>,
     version: u64,
+    /// Use of each call that ends.
+    pub(super) usage: Option<Usage>,
 }
 
 /// The store's deliveries, with the number of readings.
@@ -75,12 +79,16 @@ pub(super) struct Faults {
     pub(super) down: Option<(i64, i64)>,
     /// All batches that were asked for.
     pub(super) asked: Vec<Vec<Dispatch>>,
+    /// Readings of the queue, each with the number of its rows.
+    pub(super) readings: Vec<(QueueSelection, usize)>,
 }
 
 /// Model outside of the writer's list.
 pub(super) const OTHER_MODEL: &str = "claude/haiku";
 
 pub(super) const PROJECT: ProjectId = ProjectId::new(1);
+/// A second project of the same tenant; its id is the lesser one.
+pub(super) const OTHER_PROJECT: ProjectId = ProjectId::new(0);
 
 pub(super) fn slots(amount: u64) -> Vec<Limit> {
     let (dimension, window) = (Dimension::Concurrency, Window::Held);
@@ -119,7 +127,19 @@ impl Fixture {
             }),
             services: Vec::new(),
             version: 0,
+            usage: None,
         };
+        let other = NewProject {
+            id: OTHER_PROJECT,
+            idempotency_key: "other".into(),
+            head: Head {
+                id: OTHER_PROJECT,
+                ..head()
+            },
+            ..project(budget)
+        };
+        let submitted = fixture.time.run(fixture.store.submit(other));
+        submitted.expect("memory answers");
         fixture
             .time
             .run(fixture.store.import(vec![account(limits)]))
@@ -207,6 +227,27 @@ impl Fixture {
     pub(super) fn queue(&mut self, numbers: impl IntoIterator<Item = u128>) {
         let attempts = numbers.into_iter().map(attempt).collect();
         self.commit(attempts, Vec::new());
+    }
+
+    /// Queues attempts as `change` makes them.
+    pub(super) fn queue_as(
+        &mut self,
+        numbers: impl IntoIterator<Item = u128>,
+        change: impl Fn(&mut NewAttempt),
+    ) {
+        let changed = |number| {
+            let mut attempt = attempt(number);
+            change(&mut attempt);
+            attempt
+        };
+        self.commit(numbers.into_iter().map(changed).collect(), Vec::new());
+    }
+
+    /// Publishes the record of an attempt that was queued.
+    pub(super) fn publish_ready(&self, number: u128) {
+        let row = self.row(number);
+        let id = EventId::new(self.time.port().random_u128());
+        self.publish(record::task_ready(id, &row.attempt, row.epoch));
     }
 
     pub(super) fn cancel(&mut self, number: u128) {
@@ -341,7 +382,7 @@ impl Fixture {
             size: row.attempt.size,
             class,
             complete: class.is_none(),
-            usage: None,
+            usage: self.usage,
             cost: MicroUsd(1),
             took: Millis(100),
         };
@@ -364,7 +405,7 @@ impl Fixture {
                 holder: row.holder.expect("it was claimed"),
             },
             outcome,
-            usage: None,
+            usage: self.usage,
             cost: MicroUsd(1),
             record: record.clone(),
         };
@@ -560,6 +601,18 @@ impl Attempts for Faulty {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         self.answers()?;
         self.store.queued(limit).await
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.answers()?;
+        let page = self.store.read_queue(selection.clone(), limit).await?;
+        let mut faults = self.faults.lock().expect("one thread");
+        faults.readings.push((selection, page.rows.len()));
+        Ok(page)
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

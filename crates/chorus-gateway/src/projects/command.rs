@@ -19,7 +19,8 @@ use http::{HeaderMap, StatusCode};
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
 use crate::idempotency;
-use crate::project_request::ProjectRequest;
+use crate::caller::Caller;
+use crate::project_request::HeadRequest;
 use crate::resource::{CommandAccepted, dollars};
 use crate::submission::checked_budget;
 
@@ -37,7 +38,7 @@ pub(crate) type ReadCommand = fn(&[u8]) -> Result<ClientCommand, ApiError>;
 /// The route of a command.
 pub(crate) fn route(read: ReadCommand) -> MethodRouter<Arc<AppState>> {
     post(
-        move |project: ProjectRequest, headers: HeaderMap, body: Bytes| async move {
+        move |project: HeadRequest, headers: HeaderMap, body: Bytes| async move {
             accept(project, &headers, read(&body)?).await
         },
     )
@@ -45,22 +46,23 @@ pub(crate) fn route(read: ReadCommand) -> MethodRouter<Arc<AppState>> {
 
 /// Commits a command to the outbox, publishes it, and replies 202.
 async fn accept(
-    request: ProjectRequest,
+    request: HeadRequest,
     headers: &HeaderMap,
     command: ClientCommand,
 ) -> Result<Response, ApiError> {
-    let ProjectRequest {
+    let HeadRequest {
         state,
         caller,
-        loaded,
+        head,
     } = request;
-    let head = &loaded.project.head;
+    let head = &head;
     let event = match idempotency::key(headers)? {
         Some(key) => idempotency::command_id(head, &key, &command),
         None => EventId::new(state.ports.clock.random_u128()),
     };
     if !head.folded.contains(&event) {
-        effect::check(&loaded.project, &command)?;
+        effect::check(head, &command)?;
+        check_task(&state, &caller, head, &command).await?;
         check_budget(&state, head, &command).await?;
         let command = completed(head, command, state.ports.clock.now())?;
         let record = record::command(event, &caller.tenant, head.id, &command);
@@ -78,6 +80,22 @@ async fn accept(
         command: event,
     };
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// Refuses a task that the project does not have. Only a command that names a task reads the tasks.
+async fn check_task(
+    state: &AppState,
+    caller: &Caller,
+    head: &Head,
+    command: &ClientCommand,
+) -> Result<(), ApiError> {
+    let (ClientCommand::Retry { task: Some(task) } | ClientCommand::Skip { task: Some(task) }) =
+        command
+    else {
+        return Ok(());
+    };
+    let loaded = state.project(caller, &head.id.to_string()).await?;
+    effect::check_task(&loaded.project, task)
 }
 
 /// Adds what the project as the client can see it says: the order of pauses and resumes, the plan, and the

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Response};
 use chorus_core::merge::{Deliverable, MergedFile};
-use chorus_core::port::projects::Loaded;
+use chorus_core::project::Head;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::archive;
@@ -13,7 +13,7 @@ use super::format::Format;
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
 use crate::error_code::ErrorCode;
-use crate::project_request::ProjectRequest;
+use crate::project_request::HeadRequest;
 use crate::resource::{DeliverableFile, DeliverableResource};
 
 const ZIP: Format = Format {
@@ -38,16 +38,16 @@ const SANDBOX: [(HeaderName, HeaderValue); 2] = [
 
 /// `GET …/deliverable`
 pub(crate) async fn deliverable(
-    ProjectRequest { state, loaded, .. }: ProjectRequest,
+    HeadRequest { state, head, .. }: HeadRequest,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let is_zip = ZIP.is_requested(query.as_deref(), &headers)?;
-    let deliverable = load(&state, &loaded).await?;
+    let deliverable = load(&state, &head).await?;
     if !is_zip {
-        return Ok(Json(resource(&state, &loaded, deliverable).await?).into_response());
+        return Ok(Json(resource(&state, &head, deliverable).await?).into_response());
     }
-    let name = format!("attachment; filename=\"{}.zip\"", loaded.project.head.id);
+    let name = format!("attachment; filename=\"{}.zip\"", head.id);
     let headers = [
         (header::CONTENT_TYPE, ZIP.media_type.to_owned()),
         (header::CONTENT_DISPOSITION, name),
@@ -58,14 +58,14 @@ pub(crate) async fn deliverable(
 
 /// `GET …/deliverable/{path}`
 pub(crate) async fn file(
-    ProjectRequest { state, loaded, .. }: ProjectRequest,
+    HeadRequest { state, head, .. }: HeadRequest,
     Path((_, path)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let deliverable = load(&state, &loaded).await?;
+    let deliverable = load(&state, &head).await?;
     let file = deliverable.files.into_iter().find(|file| file.path == path);
     let file = file.ok_or_else(|| {
         let message = format!("the deliverable has no file {path:.200}");
-        ApiError::new(ErrorCode::NoSuchFile, message).of_project(loaded.project.head.id)
+        ApiError::new(ErrorCode::NoSuchFile, message).of_project(head.id)
     })?;
     let bytes = state.bytes(file.content).await?;
     let mut response = (SANDBOX, bytes).into_response();
@@ -80,8 +80,7 @@ pub(crate) async fn file(
 }
 
 /// Loads the deliverable of a project in a final state.
-async fn load(state: &AppState, loaded: &Loaded) -> Result<Deliverable, ApiError> {
-    let head = &loaded.project.head;
+async fn load(state: &AppState, head: &Head) -> Result<Deliverable, ApiError> {
     let refused = |code, reason: &str| {
         let name = head.state.as_str().replace('_', " ");
         ApiError::new(code, format!("the project is {name}: {reason}")).of_project(head.id)
@@ -95,10 +94,10 @@ async fn load(state: &AppState, loaded: &Loaded) -> Result<Deliverable, ApiError
 
 async fn resource(
     state: &AppState,
-    loaded: &Loaded,
+    head: &Head,
     deliverable: Deliverable,
 ) -> Result<DeliverableResource, ApiError> {
-    let project = loaded.project.head.id;
+    let project = head.id;
     let size: u64 = deliverable.files.iter().map(|file| file.bytes).sum();
     let mut files = Vec::with_capacity(deliverable.files.len());
     for file in deliverable.files {

@@ -1,9 +1,13 @@
 //! Cases of [`Waits`](chorus_core::port::Waits) and [`Workers`](chorus_core::port::Workers): reasons of
 //! waiting, announced slots, slots that are taken.
 
+use std::collections::BTreeSet;
+
 use chorus_core::attempt::{AttemptWait, NewAttempt, Requeue, WaitReason};
 use chorus_core::failure::FailureClass;
-use chorus_core::id::{AccountId, BootId, Epoch, Pool, ProjectId, Tenant};
+use chorus_core::id::{AccountId, AttemptId, BootId, Epoch, Pool, ProjectId, Tenant};
+use chorus_core::port::StoreError;
+use chorus_core::port::attempts::{Announced, QueuePage, QueueSelection};
 use chorus_core::port::projects::Commit;
 use chorus_core::port::workers::{TakenSlots, WorkerSlots};
 use chorus_core::project::{Attention, Head, State};
@@ -20,6 +24,9 @@ pub(super) fn cases() -> Vec<Case> {
         a_failed_call_is_the_reason_until_the_next_one_may_start,
         a_long_line_hides_no_other_line,
         what_may_not_start_soon_is_not_read,
+        a_line_is_read_by_age_and_by_path_and_counted_whole,
+        announced_attempts_are_read_with_those_created_with_them,
+        what_was_queued_or_came_due_lately_is_read_by_time,
         an_announcement_lives_until_its_end,
         projects_that_are_held_up_are_found_page_by_page,
         slots_are_taken_by_dispatched_and_running_deliveries,
@@ -224,5 +231,103 @@ async fn projects_that_are_held_up_are_found_page_by_page(context: CaseContext) 
             .await?,
         None
     );
+    Ok(())
+}
+
+/// Attempts with these paths, queued by one decision each at its own time.
+async fn with_paths(
+    context: &CaseContext,
+    project: ProjectId,
+    paths: &[u64],
+) -> Result<Vec<AttemptId>, StoreError> {
+    let mut ids = Vec::new();
+    for path in paths {
+        context.pass(Millis(1)).await;
+        let attempt = NewAttempt {
+            path: Millis(*path),
+            ..fixtures::attempt(&context.ids, project, context.now())
+        };
+        ids.push(attempt.id);
+        let commit = context.decision(project).await?;
+        let attempts = vec![attempt];
+        context.decide(Commit { attempts, ..commit }).await?;
+    }
+    Ok(ids)
+}
+
+fn ids_of(page: &QueuePage) -> BTreeSet<AttemptId> {
+    page.rows.iter().map(|row| row.attempt.id).collect()
+}
+
+async fn a_line_is_read_by_age_and_by_path_and_counted_whole(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let paths = [5, 1, 2, 9, 1, 1, 8, 1];
+    let ids = with_paths(&context, project, &paths).await?;
+    let kind = TaskKind::Work;
+    let attempts = &context.ports.attempts;
+    let line = attempts
+        .read_queue(QueueSelection::Line { project, kind }, 4)
+        .await?;
+    let expected: BTreeSet<AttemptId> = [0, 1, 3, 6].map(|at| ids[at]).into();
+    assert_eq!(ids_of(&line), expected, "two oldest and two longest");
+    let whole = attempts.read_queue(QueueSelection::Lines, 100).await?;
+    assert_eq!(whole.rows.len(), paths.len(), "each once");
+    assert_eq!((line.lines.len(), &line.lines), (1, &whole.lines));
+    let counted = &line.lines[0];
+    assert_eq!((counted.project, counted.kind), (project, kind));
+    assert_eq!((&counted.tenant, counted.calls), (&Tenant::new("tenant"), 8));
+    let sums = whole.rows.iter().fold((0, 0), |(input, output), row| {
+        let size = row.attempt.size;
+        (input + size.input, output + size.output)
+    });
+    assert_eq!((counted.input, counted.output), sums);
+    Ok(())
+}
+
+async fn announced_attempts_are_read_with_those_created_with_them(context: CaseContext) -> Outcome {
+    let (project, other) = (context.project(AMPLE).await?, context.project(AMPLE).await?);
+    let ids = with_paths(&context, project, &[1, 1, 1]).await?;
+    let others = with_paths(&context, other, &[1, 1]).await?;
+    let attempts = &context.ports.attempts;
+    let read = async |announced: Vec<(AttemptId, u32)>| {
+        let announced = announced.into_iter().map(|(attempt, epoch)| Announced {
+            attempt,
+            epoch: Epoch(epoch),
+        });
+        let selection = QueueSelection::Announced(announced.collect());
+        let page = attempts.read_queue(selection, 100).await?;
+        Ok::<_, StoreError>(ids_of(&page))
+    };
+    let later: BTreeSet<AttemptId> = [ids[1], ids[2]].into();
+    assert_eq!(read(vec![(ids[1], 0)]).await?, later, "of one project");
+    let named: BTreeSet<AttemptId> = [ids[0], others[1]].into();
+    assert_eq!(read(vec![(ids[0], 1), (others[1], 3)]).await?, named);
+    let gone = AttemptId::new(u128::MAX);
+    assert_eq!(read(vec![(gone, 0), (gone, 1)]).await?, BTreeSet::new());
+    Ok(())
+}
+
+async fn what_was_queued_or_came_due_lately_is_read_by_time(context: CaseContext) -> Outcome {
+    let project = context.project(AMPLE).await?;
+    let due = context.now() + Millis(10_000);
+    let early = NewAttempt {
+        not_before: due,
+        ..fixtures::attempt(&context.ids, project, context.now())
+    };
+    let commit = context.decision(project).await?;
+    let attempts = vec![early.clone()];
+    context.decide(Commit { attempts, ..commit }).await?;
+    context.pass(Millis(5_000)).await;
+    let late = context.queued(project).await?;
+    let since = context.now();
+    let read = async |since| {
+        let selection = QueueSelection::Recent { since };
+        let page = context.ports.attempts.read_queue(selection, 100).await?;
+        Ok::<_, StoreError>(ids_of(&page))
+    };
+    assert_eq!(read(since).await?, [late.id].into());
+    context.pass(Millis(3_500)).await;
+    let recent = read(since + Millis(1)).await?;
+    assert!(recent.contains(&early.id) && !recent.contains(&late.id), "it may start soon");
     Ok(())
 }

@@ -7,6 +7,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{BootId, ProjectId, Term};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::{Attempts, Deliveries, Leaders, StoreError};
 use chorus_core::time::{Millis, Timestamp};
@@ -21,6 +22,17 @@ impl Attempts for Faulty<dyn Attempts> {
         self.point
             .call(Part::Store, "queued", show, self.inner.queued(limit))
             .await
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        let what = format!("read the queue: {selection:?}");
+        let show = |page: &QueuePage| format!("{} rows", page.rows.len());
+        let read = self.inner.read_queue(selection, limit);
+        self.point.call(Part::Store, &what, show, read).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

@@ -9,6 +9,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{ProjectId, Seq, Tenant};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::bus::Record;
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::projects::{
@@ -51,6 +52,14 @@ impl WatchedStore {
 impl Attempts for WatchedStore {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         self.store.queued(limit).await
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.store.read_queue(selection, limit).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

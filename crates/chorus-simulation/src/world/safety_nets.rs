@@ -10,6 +10,7 @@ use chorus_core::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::EventId;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::bus::Record;
 use chorus_core::port::{Attempts, Outbox, StoreError};
 use chorus_core::time::Millis;
@@ -53,6 +54,14 @@ pub(super) struct NoUnclaimed(pub(super) Arc<dyn Attempts>);
 impl Attempts for NoUnclaimed {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         self.0.queued(limit).await
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.0.read_queue(selection, limit).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

@@ -7,7 +7,7 @@ use chorus_core::attempt::{
     AttemptState, Claim, Delivery, DeliveryEnd, Dispatch, Dispatched, Finish, Holding,
     QueuedAttempt, Reclaim, Reclaimed,
 };
-use chorus_core::port::attempts::DUE_SOON;
+use chorus_core::port::attempts::{DUE_SOON, QueuePage, QueueSelection};
 use chorus_core::port::{Attempts, StoreError};
 use chorus_core::time::Timestamp;
 
@@ -36,6 +36,14 @@ impl Attempts for Store {
             queued.sort_by_key(|row| (row.created_at, row.attempt.id));
             queued
         }))
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        Ok(self.change(|state, now| state.queue_page(&selection, limit, now)))
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

@@ -52,7 +52,7 @@ impl Deliveries for Store {
             let passed_over = ended.len().saturating_sub(limit as usize);
             let calls = ended.into_iter().skip(passed_over).filter_map(|(_, row)| {
                 let attempt = rows.attempts.get(&row.delivery.attempt)?;
-                EndedCall::of_row(&row.delivery, attempt.attempt.size)
+                EndedCall::of_row(&row.delivery, &attempt.attempt)
             });
             calls.collect()
         }))

@@ -7,7 +7,8 @@ use chorus_core::attempt::{
     self, Assignment, AttemptArrow, AttemptState, AttemptTrigger, Claim, Counter, EpochRule,
     Finish, Holding, NewAttempt, Outcome, QueuedAttempt, UnfitModel,
 };
-use chorus_core::id::{AccountId, Epoch, Holder};
+use chorus_core::id::{AccountId, Epoch, Holder, ProjectId};
+use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Timestamp;
 
 /// An attempt as a store keeps it.
@@ -60,7 +61,12 @@ impl AttemptRow {
 
     /// Name of the attempt's line: its project and the kind of its task.
     pub fn line(attempt: &NewAttempt) -> String {
-        format!("{}/{}", attempt.project, attempt.kind.as_str())
+        Self::line_of(attempt.project, attempt.kind)
+    }
+
+    /// Name of the line of a project and kind of task.
+    pub fn line_of(project: ProjectId, kind: TaskKind) -> String {
+        format!("{project}/{}", kind.as_str())
     }
 
     /// Copies the columns that the dispatcher reads as [`QueuedAttempt`].

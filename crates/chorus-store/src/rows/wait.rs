@@ -6,7 +6,7 @@ use chorus_core::time::Timestamp;
 use super::AttemptRow;
 
 /// Maximum number of rows of one line in one reading.
-const LONGEST: u32 = 512;
+const LONGEST: u32 = 2_048;
 /// Minimum number of rows of one line in one reading.
 const LEAST: u32 = 8;
 

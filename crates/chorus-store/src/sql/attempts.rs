@@ -6,7 +6,7 @@ use chorus_core::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{Epoch, Holder};
-use chorus_core::port::attempts::DUE_SOON;
+use chorus_core::port::attempts::{DUE_SOON, QueuePage, QueueSelection};
 use chorus_core::port::{Attempts, StoreError};
 use sqlx::any::AnyRow;
 
@@ -35,6 +35,14 @@ impl Attempts for Store {
         }
         queued.sort_by_key(|row| (row.created_at, row.attempt.id));
         Ok(queued)
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.queue_page(selection, limit).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

@@ -171,8 +171,8 @@ impl CommitDecision {
 
 async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
     let statement = sqlx::query(
-        "INSERT INTO attempts (id, project, task, spec, work_order, not_before, state, epoch, created_at, queued_at, lost, retries, continues, line) \
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $7, 0, 0, 0, $8)",
+        "INSERT INTO attempts (id, project, task, spec, work_order, not_before, state, epoch, created_at, queued_at, lost, retries, continues, line, path, size_input, size_output) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $7, 0, 0, 0, $8, $9, $10, $11)",
     );
     let statement = statement
         .bind(attempt.id.to_string())
@@ -182,7 +182,10 @@ async fn queue(tx: &mut Tx<'_>, attempt: &NewAttempt) -> Result<(), Fault> {
         .bind(attempt.order.to_string())
         .bind(attempt.not_before.0)
         .bind(tx.now.0)
-        .bind(AttemptRow::line(attempt));
+        .bind(AttemptRow::line(attempt))
+        .bind(stored(attempt.path.0)?)
+        .bind(stored(attempt.size.input)?)
+        .bind(stored(attempt.size.output)?);
     tx.change(statement).await?;
     Ok(())
 }

@@ -100,7 +100,7 @@ impl Deliveries for Store {
             .await?;
         let calls = rows.iter().rev().map(|row| {
             let spec: NewAttempt = Cells::new("attempts", "attempt", row).json("spec")?;
-            Ok(EndedCall::of_row(&delivery(row)?.delivery, spec.size))
+            Ok(EndedCall::of_row(&delivery(row)?.delivery, &spec))
         });
         Ok(calls
             .filter_map(Result::transpose)

@@ -63,6 +63,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0009_queue",
         text: include_str!("../../migrations/0009_queue.sql"),
     },
+    Migration {
+        number: 10,
+        name: "0010_queue_parts",
+        text: include_str!("../../migrations/0010_queue_parts.sql"),
+    },
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL)";

@@ -9,6 +9,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{EventId, ProjectId};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::bus::Record;
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
 use chorus_core::port::{Attempts, Clock, Deliveries, Outbox, StoreError};
@@ -84,6 +85,15 @@ impl Rows {
 impl Attempts for Rows {
     async fn queued(&self, _: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        drop((selection, limit));
+        Ok(QueuePage::default())
     }
 
     async fn dispatch(&self, _: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

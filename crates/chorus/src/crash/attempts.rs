@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chorus_core::attempt::{
     Claim, Delivery, Dispatch, Dispatched, Finish, Holding, QueuedAttempt, Reclaim, Reclaimed,
 };
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::{Attempts, StoreError};
 
 use super::{Crash, Point};
@@ -19,6 +20,14 @@ pub(super) struct Wrap {
 impl Attempts for Wrap {
     async fn queued(&self, limit: u32) -> Result<Vec<QueuedAttempt>, StoreError> {
         self.inner.queued(limit).await
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.inner.read_queue(selection, limit).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

@@ -9,6 +9,7 @@ use chorus_core::attempt::{
     QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{AttemptId, Epoch};
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::{Attempts, StoreError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -110,6 +111,14 @@ impl Attempts for Counted {
                 .set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
         }
         answer
+    }
+
+    async fn read_queue(
+        &self,
+        selection: QueueSelection,
+        limit: u32,
+    ) -> Result<QueuePage, StoreError> {
+        self.inner.read_queue(selection, limit).await
     }
 
     async fn dispatch(&self, batch: Vec<Dispatch>) -> Result<Vec<Dispatched>, StoreError> {

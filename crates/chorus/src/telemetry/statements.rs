@@ -11,6 +11,7 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{BootId, CredentialId, EventId, KeyId, ProjectId, Seq, Tenant, Term};
 use chorus_core::money::ProjectMoney;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::audit::{AccountUse, AuditEntry, AuditFilter};
 use chorus_core::port::bus::Record;
 use chorus_core::port::deliveries::{ChargedPage, EndPosition, Selection};
@@ -118,6 +119,7 @@ timed! { Projects, "projects",
 
 timed! { Attempts, "attempts",
     fn queued(limit: u32) -> Vec<QueuedAttempt>;
+    fn read_queue(selection: QueueSelection, limit: u32) -> QueuePage;
     fn dispatch(batch: Vec<Dispatch>) -> Vec<Dispatched>;
     fn claim(claim: Claim) -> Option<Box<Delivery>>;
     fn beat(held: Vec<Holding>) -> Vec<Holding>;

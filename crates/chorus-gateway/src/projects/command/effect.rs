@@ -10,8 +10,7 @@ use crate::api_error::ApiError;
 use crate::error_code::ErrorCode;
 
 /// Refuses a command that can have no effect in the loaded state.
-pub(super) fn check(project: &Project, command: &ClientCommand) -> Result<(), ApiError> {
-    let head = &project.head;
+pub(super) fn check(head: &Head, command: &ClientCommand) -> Result<(), ApiError> {
     let is_paused = matches!(head.state, State::Paused { .. });
     let not_now = "that cannot be done now";
     let (has_effect, reason) = match command {
@@ -29,8 +28,8 @@ pub(super) fn check(project: &Project, command: &ClientCommand) -> Result<(), Ap
             "nothing waits for a retry",
         ),
         ClientCommand::Skip { task: None } => (head.held > 0, "nothing waits to be skipped"),
-        ClientCommand::Retry { task: Some(task) } | ClientCommand::Skip { task: Some(task) } => {
-            check_task(project, task)?;
+        // The task itself is looked up by `check_task`.
+        ClientCommand::Retry { task: Some(_) } | ClientCommand::Skip { task: Some(_) } => {
             (true, not_now)
         }
         ClientCommand::Reopen(_) => {
@@ -116,7 +115,8 @@ fn check_question_ids<'a>(
     }
 }
 
-fn check_task(project: &Project, name: &str) -> Result<(), ApiError> {
+/// Refuses a task that the project does not have, unless it has ended.
+pub(super) fn check_task(project: &Project, name: &str) -> Result<(), ApiError> {
     let is_there = project
         .active()
         .any(|task| task.key.as_str() == name || task.id.to_string() == name);

@@ -6,7 +6,7 @@ use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Options, Question};
 use chorus_core::id::{ProjectId, TaskId, Tenant};
 use chorus_core::money::MicroUsd;
-use chorus_core::project::{NewHead, OpenQuestion, PlanRef, Project, Reopening, State, WaitingOn};
+use chorus_core::project::{NewHead, OpenQuestion, PlanRef, Reopening, State, WaitingOn};
 use chorus_core::time::Timestamp;
 
 use super::*;
@@ -48,11 +48,7 @@ fn head(state: State) -> Head {
 }
 
 fn check_effect(head: &Head, command: &ClientCommand) -> Result<(), ApiError> {
-    let project = Project {
-        head: head.clone(),
-        tasks: BTreeMap::new(),
-    };
-    effect::check(&project, command)
+    effect::check(head, command)
 }
 
 fn answers(id: &str) -> ClientCommand {
