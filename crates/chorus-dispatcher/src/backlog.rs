@@ -72,8 +72,11 @@ impl Backlog {
             changes.fresh.iter().map(|row| row.attempt.id).collect();
         for row in page.rows {
             let known = self.leases.get(&row.attempt.id);
-            let epoch = known.and_then(|lease| self.rows.get(lease)).map(|row| row.epoch);
-            if epoch.is_some_and(|known| known >= row.epoch) || known_fresh.contains(&row.attempt.id)
+            let epoch = known
+                .and_then(|lease| self.rows.get(lease))
+                .map(|row| row.epoch);
+            if epoch.is_some_and(|known| known >= row.epoch)
+                || known_fresh.contains(&row.attempt.id)
             {
                 continue;
             }
@@ -92,7 +95,10 @@ impl Backlog {
 
     fn count(&mut self, counted: &QueueLine, new: u64) {
         let name = (counted.project, counted.kind);
-        let line = self.lines.entry(name).or_insert_with(|| Line::new(counted.tenant.clone()));
+        let line = self
+            .lines
+            .entry(name)
+            .or_insert_with(|| Line::new(counted.tenant.clone()));
         line.read = line.here + new;
         line.rest = counted.calls.saturating_sub(line.read);
         let (calls, output) = (counted.calls.max(1), counted.output);

@@ -64,7 +64,11 @@ impl Paces {
             Some(admission.estimator().pace(provider, &model.slug))
         });
         let fastest = routes.fold(f64::INFINITY, f64::min);
-        let pace = if fastest.is_finite() { fastest } else { PLANNED_PACE };
+        let pace = if fastest.is_finite() {
+            fastest
+        } else {
+            PLANNED_PACE
+        };
         self.known.insert(key, (pace, now));
         pace
     }

@@ -139,7 +139,9 @@ impl QueueReader {
             backlog.compare(page, changes);
         } else if now >= self.recent_at {
             self.recent_at = now + context.settings.poll;
-            let since = self.recent_since.map_or(Timestamp(0), |since| since - LATE_COMMIT);
+            let since = self
+                .recent_since
+                .map_or(Timestamp(0), |since| since - LATE_COMMIT);
             let page = read(context, QueueSelection::Recent { since }).await?;
             self.recent_since = Some(page.now);
             if page.rows.len() >= context.settings.queue_size as usize / 2 {
@@ -161,7 +163,12 @@ impl QueueReader {
         backlog: &mut Backlog,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let doubted: Vec<AttemptId> = self.doubted.iter().copied().take(ANNOUNCED_AT_ONCE).collect();
+        let doubted: Vec<AttemptId> = self
+            .doubted
+            .iter()
+            .copied()
+            .take(ANNOUNCED_AT_ONCE)
+            .collect();
         let left = ANNOUNCED_AT_ONCE - doubted.len();
         let named = self.announced.iter().take(left);
         let mut asked: Vec<Announced> = named
@@ -203,7 +210,8 @@ impl QueueReader {
         (project, kind): LineName,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let of_all = context.settings.queue_size / u32::try_from(backlog.lines()).unwrap_or(u32::MAX).max(1);
+        let of_all =
+            context.settings.queue_size / u32::try_from(backlog.lines()).unwrap_or(u32::MAX).max(1);
         let limit = of_all.clamp(LEAST_OF_LINE, MOST_OF_LINE);
         let selection = QueueSelection::Line { project, kind };
         let read = context.attempts.read_queue(selection, limit);

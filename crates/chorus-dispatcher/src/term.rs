@@ -27,9 +27,9 @@ use crate::commit::{DecidedRow, commit};
 use crate::context::Context;
 use crate::feedback::{Feedback, WARM_UP_AGE, WARM_UP_CALLS};
 use crate::long_waits::{Finding, LongWaits};
-use crate::reconciler;
 use crate::paces::Paces;
 use crate::queue_reader::QueueReader;
+use crate::reconciler;
 use crate::record_tail::{Ended, Notice, RecordTail};
 use crate::restoration;
 use crate::wait_recorder::WaitRecorder;
@@ -123,7 +123,10 @@ impl<'a> EventLoop<'a> {
             return false;
         };
         let limit = self.context.settings.queue_size;
-        let lines = self.context.attempts.read_queue(QueueSelection::Lines, limit);
+        let lines = self
+            .context
+            .attempts
+            .read_queue(QueueSelection::Lines, limit);
         let Ok(page) = self.context.statement("read the queue", lines).await else {
             return false;
         };

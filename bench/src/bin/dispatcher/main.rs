@@ -101,11 +101,15 @@ impl Running {
 /// Time until all attempts are dispatched, with the processor time of this process.
 async fn admissions(store: &Arc<Store>, arguments: &Arguments) -> anyhow::Result<()> {
     let tenant = Tenant::new("bench");
-    store.import(rows::accounts(&tenant, arguments.accounts, 1_000_000)).await?;
+    store
+        .import(rows::accounts(&tenant, arguments.accounts, 1_000_000))
+        .await?;
     let mut queued = Queued::new(Arc::clone(store));
     for _ in 0..arguments.projects {
         let project = queued.project(&tenant).await?;
-        queued.attempts(&tenant, project, arguments.attempts / arguments.projects).await?;
+        queued
+            .attempts(&tenant, project, arguments.attempts / arguments.projects)
+            .await?;
     }
     let (took, cpu) = (stopwatch(), cpu_ms(std::process::id())?);
     let running = Running::start(store).await?;
@@ -149,7 +153,9 @@ async fn long_queue(store: &Arc<Store>, arguments: &Arguments) -> anyhow::Result
     waits.sort_unstable();
     println!(
         "dispatcher: beside {} waiting attempts a call of another tenant waits {} ms (median of 20, longest {} ms; no record announces it)",
-        arguments.waiting, waits[waits.len() / 2], waits[waits.len() - 1]
+        arguments.waiting,
+        waits[waits.len() / 2],
+        waits[waits.len() - 1]
     );
     Ok(())
 }

@@ -80,6 +80,10 @@ mod tests {
         tasks.push(planned_task("sum", &["a", "b", "c"], All));
         tasks.push(planned_task("alone", &[], All));
         let paths = longest_paths(&plan_of(tasks).plan);
-        assert_eq!(paths[3].0 - paths[4].0, 6_000, "30,000 tokens are read in 6 s");
+        assert_eq!(
+            paths[3].0 - paths[4].0,
+            6_000,
+            "30,000 tokens are read in 6 s"
+        );
     }
 }

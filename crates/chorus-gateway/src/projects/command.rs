@@ -18,8 +18,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::api_error::ApiError;
 use crate::app_state::AppState;
-use crate::idempotency;
 use crate::caller::Caller;
+use crate::idempotency;
 use crate::project_request::HeadRequest;
 use crate::resource::{CommandAccepted, dollars};
 use crate::submission::checked_budget;

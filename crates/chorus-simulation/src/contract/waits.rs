@@ -275,7 +275,10 @@ async fn a_line_is_read_by_age_and_by_path_and_counted_whole(context: CaseContex
     assert_eq!((line.lines.len(), &line.lines), (1, &whole.lines));
     let counted = &line.lines[0];
     assert_eq!((counted.project, counted.kind), (project, kind));
-    assert_eq!((&counted.tenant, counted.calls), (&Tenant::new("tenant"), 8));
+    assert_eq!(
+        (&counted.tenant, counted.calls),
+        (&Tenant::new("tenant"), 8)
+    );
     let sums = whole.rows.iter().fold((0, 0), |(input, output), row| {
         let size = row.attempt.size;
         (input + size.input, output + size.output)
@@ -328,6 +331,9 @@ async fn what_was_queued_or_came_due_lately_is_read_by_time(context: CaseContext
     assert_eq!(read(since).await?, [late.id].into());
     context.pass(Millis(3_500)).await;
     let recent = read(since + Millis(1)).await?;
-    assert!(recent.contains(&early.id) && !recent.contains(&late.id), "it may start soon");
+    assert!(
+        recent.contains(&early.id) && !recent.contains(&late.id),
+        "it may start soon"
+    );
     Ok(())
 }

@@ -90,7 +90,11 @@ fn window<'a>(line: &[&'a AttemptRow], share: u32, now: Timestamp) -> Vec<&'a At
     let due = |row: &&&'a AttemptRow| row.attempt.not_before <= now + DUE_SOON;
     let mut rows: Vec<&AttemptRow> = line.iter().filter(due).copied().collect();
     rows.sort_by_key(|row| (row.created_at, row.attempt.id));
-    let mut read: Vec<&AttemptRow> = rows.iter().take(share.div_ceil(2) as usize).copied().collect();
+    let mut read: Vec<&AttemptRow> = rows
+        .iter()
+        .take(share.div_ceil(2) as usize)
+        .copied()
+        .collect();
     rows.sort_by_key(|row| (Reverse(row.attempt.path), row.created_at, row.attempt.id));
     read.extend(rows.into_iter().take((share / 2) as usize));
     read

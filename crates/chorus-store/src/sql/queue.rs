@@ -117,7 +117,9 @@ impl Store {
                 Ok::<_, Fault>(u64::try_from(number).unwrap_or(0))
             };
             // A line of an earlier release has no kind: its rows are found by announcements and times.
-            let kind = name.rsplit_once('/').map(|(_, kind)| serde_json::Value::from(kind));
+            let kind = name
+                .rsplit_once('/')
+                .map(|(_, kind)| serde_json::Value::from(kind));
             let Some(kind) = kind.and_then(|kind| serde_json::from_value(kind).ok()) else {
                 return Ok(None);
             };
