@@ -42,6 +42,16 @@ impl WaitResource {
         found
     }
 
+    /// Adds the tasks that wait for a call beyond those of which the reasons were read: they wait for their place
+    /// in the queue. Does nothing where no reason was read.
+    pub fn complete(found: &mut [Self], queued: u64) {
+        let known: u64 = found.iter().map(|of| of.tasks).sum();
+        let is_place = |of: &&mut Self| matches!(of.detail, WaitReason::Queue { .. });
+        if let Some(place) = found.iter_mut().find(is_place) {
+            place.tasks += queued.saturating_sub(known);
+        }
+    }
+
     /// The resource of one wait.
     pub fn new(wait: &AttemptWait, names: &AccountNames) -> Self {
         Self {
@@ -113,5 +123,26 @@ mod tests {
                 (1, 50, None, "no worker serves pool claude"),
             ]
         );
+    }
+
+    #[test]
+    fn tasks_beyond_the_page_wait_for_their_place_in_the_queue() {
+        let wait = |number, reason| AttemptWait {
+            attempt: AttemptId::new(number),
+            epoch: Epoch(0),
+            since: Timestamp(1),
+            reason,
+        };
+        let waits = [
+            wait(1, WaitReason::Budget),
+            wait(2, WaitReason::Queue { ahead: 1 }),
+        ];
+        let mut found = WaitResource::gather(&waits, &AccountNames::new());
+        WaitResource::complete(&mut found, 100_000);
+        let counts: Vec<u64> = found.iter().map(|of| of.tasks).collect();
+        assert_eq!(counts.iter().sum::<u64>(), 100_000);
+        let place = found.iter().find(|of| of.code == "queue");
+        assert_eq!(place.map(|of| of.tasks), Some(99_999));
+        WaitResource::complete(&mut [], 5);
     }
 }

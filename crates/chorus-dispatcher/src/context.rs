@@ -133,6 +133,14 @@ impl Context {
         self.end_lease(lease, End::Unused).await;
     }
 
+    /// Withdraws the booking of a call that waits no longer. Where the limiter does not answer, the booking ends
+    /// without renewal.
+    pub(crate) async fn withdraw(&self, lease: LeaseId) {
+        if let Err(error) = self.limits.withdraw(lease).await {
+            tracing::debug!(lease.id = %lease, error = %error, "failed to withdraw a booking");
+        }
+    }
+
     /// Ends a lease. Where the limiter does not answer, the lease expires by itself.
     pub(crate) async fn end_lease(&self, lease: LeaseId, end: End) {
         if let Err(error) = self.limits.end(lease, end).await {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chorus_core::attempt::{DispatchDecision, Outstanding, QueuedAttempt};
 use chorus_core::catalog::Catalog;
-use chorus_core::id::{CredentialId, Epoch, Tenant};
+use chorus_core::id::{CredentialId, Epoch, LeaseId, Tenant};
 use chorus_core::limit::{PastCall, Restoration};
 use chorus_core::port::StoreError;
 use chorus_core::port::attempts::QueueSelection;
@@ -37,6 +37,9 @@ use crate::worker_slots::free_slots;
 
 /// Maximum number of notices handled before admission gets its turn.
 const NOTICES_AT_ONCE: usize = 256;
+
+/// Maximum number of bookings that are withdrawn when calls leave the queue.
+const WITHDRAWN_AT_ONCE: usize = 32;
 
 /// Time between two readings of slots while no worker is announced.
 const SLOTS_AWAITED: Millis = Millis(50);
@@ -318,17 +321,28 @@ impl<'a> EventLoop<'a> {
     /// Brings the backlog up to date with what the due readings return.
     async fn read_rows(&mut self) {
         let changes = self.reader.read(self.context, &mut self.backlog).await;
-        for lease in changes.gone {
-            self.backlog.remove(lease);
-            self.admission.remove(lease);
-            if self.admission.may_hold(lease) {
-                self.context.end_unused(lease).await;
-            }
-        }
+        self.drop_leases(changes.gone).await;
         self.take_in(changes.fresh).await;
         self.feedback.count_uses(&mut self.admission);
         if let Some(rest) = self.backlog.new_rest() {
             self.admission.set_rest(&rest);
+        }
+    }
+
+    /// Removes calls that left the queue, with what their leases may have reserved or booked.
+    async fn drop_leases(&mut self, gone: Vec<LeaseId>) {
+        let mut withdrawn = 0;
+        for lease in gone {
+            let may_be_booked = self.admission.wait_reason(lease).is_some();
+            self.backlog.remove(lease);
+            self.admission.remove(lease);
+            if self.admission.may_hold(lease) {
+                self.context.end_unused(lease).await;
+            } else if may_be_booked && withdrawn < WITHDRAWN_AT_ONCE {
+                // Only heads of lines have bookings; one that is left out here ends without renewal.
+                withdrawn += 1;
+                self.context.withdraw(lease).await;
+            }
         }
     }
 

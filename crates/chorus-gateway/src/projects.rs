@@ -39,6 +39,9 @@ pub(crate) use why::why;
 /// Maximum number of open calls, and of waiting tasks, of one project that are counted.
 const MAX_OPEN: u32 = 10_000;
 
+/// Maximum number of waiting tasks of which the reasons are read; the others wait for their place in the queue.
+const MAX_WAITS: u32 = 500;
+
 /// `GET /v1/projects/{id}`
 pub(crate) async fn show(request: ProjectRequest) -> Result<Json<ProjectResource>, ApiError> {
     resource(&request.state, &request.caller, &request.loaded)
@@ -59,7 +62,9 @@ pub(crate) async fn resource(
         waits: waits(state, caller, loaded).await?,
         names: names_of_attention(state, caller, loaded).await?,
     };
-    Ok(ProjectResource::new(loaded, facts))
+    let mut resource = ProjectResource::new(loaded, facts);
+    WaitResource::complete(&mut resource.waits, resource.tasks.queued);
+    Ok(resource)
 }
 
 /// Names of accounts for the sentence of a long wait; none for callers without the scope.
@@ -97,7 +102,7 @@ async fn waits(
     if head.is_terminal() {
         return Ok(Vec::new());
     }
-    let waits = state.ports.waits.waits_of(head.id, MAX_OPEN).await?;
+    let waits = state.ports.waits.waits_of(head.id, MAX_WAITS).await?;
     if waits.is_empty() {
         return Ok(Vec::new());
     }

@@ -9,7 +9,6 @@ mod rows;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chorus_bench::time::{stopwatch, until};
 use chorus_bench::usage::cpu_ms;
 use chorus_core::id::{BootId, ProjectId, Tenant};
@@ -50,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let folder = tempfile::tempdir()?;
     let url = match &arguments.database {
-        Some(url) => DatabaseUrl::parse(url).context("parse the address of the database")?,
+        Some(url) => DatabaseUrl::Postgres(url.clone()),
         None => DatabaseUrl::Sqlite(folder.path().join("chorus.db")),
     };
     let store = Arc::new(Store::open(url, Pending::Apply).await?);

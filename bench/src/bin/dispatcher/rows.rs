@@ -110,6 +110,8 @@ pub(crate) fn accounts(tenant: &Tenant, count: u32, slots: u64) -> Vec<NewAccoun
                         key_id: "k".into(),
                     },
                     fingerprint: Uuid::new_v4().to_string(),
+                    earlier_fingerprints: Vec::new(),
+                    expires_at: None,
                     groups: vec![GroupOf {
                         group,
                         models: Vec::new(),
