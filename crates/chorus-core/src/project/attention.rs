@@ -152,8 +152,10 @@ pub enum Choice {
     Skip,
     /// Deliver what is there.
     Deliver,
-    /// Import, enable or top up an account.
-    MendAccount,
+    /// Import an account.
+    ImportAccount,
+    /// Use an account again that was topped up, or that a person paused.
+    EnableAccount,
     /// End the project without a deliverable.
     Cancel,
 }
@@ -187,11 +189,16 @@ impl Attention {
             Self::NoPlan { offer: None, .. }
             | Self::ArtifactMissing { .. }
             | Self::NoResult { .. } => &[Choice::Retry, Choice::Cancel],
-            Self::NoAccount { .. } => &[Choice::MendAccount, Choice::Retry, Choice::Cancel],
+            Self::NoAccount { .. } => &[
+                Choice::ImportAccount,
+                Choice::EnableAccount,
+                Choice::Retry,
+                Choice::Cancel,
+            ],
             Self::Budget { .. } => &[Choice::Budget, Choice::Deliver, Choice::Cancel],
             Self::JudgeUnread { .. } => &[Choice::Retry, Choice::Skip, Choice::Cancel],
             Self::ProviderAway { .. } | Self::Waiting { .. } => {
-                &[Choice::MendAccount, Choice::Cancel]
+                &[Choice::ImportAccount, Choice::EnableAccount, Choice::Cancel]
             }
         }
     }
@@ -222,7 +229,7 @@ impl Choice {
             Self::Reject => "reject",
             Self::Retry => "retry",
             Self::Skip | Self::Deliver => "skip",
-            Self::MendAccount => "account",
+            Self::ImportAccount | Self::EnableAccount => "account",
             Self::Cancel => "cancel",
         }
     }
@@ -236,7 +243,8 @@ impl Choice {
             Self::Retry => "try again",
             Self::Skip => "go on without it",
             Self::Deliver => "deliver what is there",
-            Self::MendAccount => "import, enable or top up an account",
+            Self::ImportAccount => "import an account",
+            Self::EnableAccount => "use an account again after a top-up or a pause",
             Self::Cancel => "end the project",
         }
     }

@@ -92,13 +92,14 @@ pub const PROJECT_ARROWS: [Arrow<ProjectStateKind>; WORK.len() + 6 * LIVE.len()]
 };
 
 /// All arrows of a task.
-pub const TASK_ARROWS: [Arrow<TaskStateKind>; 20] = {
+pub const TASK_ARROWS: [Arrow<TaskStateKind>; 21] = {
     use TaskStateKind::{Asking, Cancelled, Failed, Held, Pending, Ready, Skipped, Succeeded};
     [
         Arrow::new(Pending, Pending, "a parent ended"),
         Arrow::new(Pending, Ready, "parents' policy holds"),
         Arrow::new(Pending, Skipped, "policy can never hold"),
         Arrow::new(Pending, Cancelled, "not wanted"),
+        Arrow::new(Pending, Succeeded, "what it reads is unchanged"),
         Arrow::new(Ready, Ready, "another try, or resumed"),
         Arrow::new(Ready, Succeeded, "result"),
         Arrow::new(Ready, Asking, "the result is a question"),

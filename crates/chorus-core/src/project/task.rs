@@ -200,6 +200,10 @@ pub struct Rework {
     /// Result of the replaced task.
     #[serde(default)]
     pub previous: Option<ArtifactHash>,
+    /// True if the task is replaced only because a parent is: with unchanged results of all parents it keeps
+    /// its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_reader: bool,
 }
 
 impl Task {

@@ -130,6 +130,7 @@ pub(super) fn reworked(id: u128, old: &Task) -> Task {
             feedback: "mend it".to_owned(),
             earlier: Vec::new(),
             previous: None,
+            is_reader: false,
         }),
         ..old.clone()
     }

@@ -1,6 +1,7 @@
 //! Rework: named tasks are done again with feedback, and the tasks that read their results with them.
 //!
-//! A task in a final state is never reopened; a new one of the next plan version replaces it.
+//! A task in a final state is never reopened; a new one of the next plan version replaces it. A reader whose
+//! parents come to the results that it read before keeps its own result, and so do its readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,9 @@ use super::super::decision::Inconsistency;
 use super::super::decision_builder::DecisionBuilder;
 use super::super::{HistoryEvent, Rework, State, Task, TaskRef, TaskState};
 use super::{ending, work};
-use crate::id::{TaskId, TaskKey};
+use crate::artifact::ArtifactHash;
+use crate::id::{AttemptId, TaskId, TaskKey};
+use crate::plan::ParentPolicy;
 use crate::task_kind::TaskKind;
 
 /// Begins a round of rework. Returns false if none of the named tasks exists.
@@ -114,9 +117,11 @@ fn replace(
         if new == old {
             repoint(builder, old, &successors)?;
         } else {
-            let feedback = feedback.get(&old).cloned().unwrap_or_default();
-            let task = replacement(builder, old, &successors, feedback.clone())?;
-            made.push((task.reference(), feedback));
+            let task = replacement(builder, old, &successors, feedback.get(&old))?;
+            made.push((
+                task.reference(),
+                feedback.get(&old).cloned().unwrap_or_default(),
+            ));
             supersede(builder, old, new)?;
             builder.add(task)?;
         }
@@ -154,7 +159,7 @@ fn replacement(
     builder: &DecisionBuilder<'_>,
     old: TaskId,
     successors: &BTreeMap<TaskId, TaskId>,
-    feedback: String,
+    feedback: Option<&String>,
 ) -> Result<Task, Inconsistency> {
     let replaced = builder.known_task(old)?;
     let next = |id: &TaskId| successor(successors, *id);
@@ -167,7 +172,8 @@ fn replacement(
         parents,
         rework: Some(Rework {
             replaces: old,
-            feedback,
+            is_reader: feedback.is_none(),
+            feedback: feedback.cloned().unwrap_or_default(),
             earlier: earlier_feedback(replaced),
             previous: replaced
                 .result()
@@ -176,6 +182,30 @@ fn replacement(
         superseded_by: None,
         ..replaced.clone()
     })
+}
+
+/// Attempt and result that a task keeps: those of the task that it replaces only because a parent was
+/// replaced, if each parent has the result that was read then.
+pub(super) fn unchanged(
+    builder: &DecisionBuilder<'_>,
+    task: &Task,
+) -> Option<(AttemptId, ArtifactHash)> {
+    let rework = task.rework.as_ref().filter(|rework| rework.is_reader)?;
+    let replaced = builder.task(rework.replaces)?;
+    let TaskState::Succeeded { attempt, result } = replaced.state else {
+        return None;
+    };
+    let result_of = |id: &TaskId| builder.task(*id).and_then(Task::result);
+    let is_same = |(then, now): (&TaskId, &TaskId)| {
+        then == now || result_of(now).is_some_and(|now| result_of(then) == Some(now))
+    };
+    // Under other policies a task begins before all its parents have ended.
+    let has_read_all = matches!(task.policy, ParentPolicy::All | ParentPolicy::Settled);
+    let is_kept = has_read_all
+        && replaced.parents.len() == task.parents.len()
+        && replaced.answers == task.answers
+        && replaced.parents.iter().zip(&task.parents).all(is_same);
+    is_kept.then_some((attempt, result))
 }
 
 /// All feedback that the judge gave to a task so far, oldest first.

@@ -79,7 +79,7 @@ pub(super) fn conclude<T>(
     } = ended;
     let faults = match (outcome, read) {
         (Outcome::Succeeded { result }, Some(Ok(answer))) => {
-            work::record_success(builder, task, attempt, *result)?;
+            work::record_success(builder, task, attempt.attempt, *result)?;
             return Ok(Conclusion::Answered(answer));
         }
         (Outcome::Failed { cause }, _) => {

@@ -3,9 +3,10 @@
 use super::super::decision::Inconsistency;
 use super::super::decision_builder::{DecisionBuilder, Try};
 use super::super::{CurrentAttempt, HistoryEvent, Outage, Task, TaskState};
+use super::rework;
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
-use crate::id::TaskId;
+use crate::id::{AttemptId, TaskId};
 use crate::plan::ParentPolicy;
 use crate::time::Millis;
 
@@ -42,8 +43,8 @@ fn outlook(policy: ParentPolicy, succeeded: u32, ended: u32, parents: u32) -> Ou
     }
 }
 
-/// Begins a pending task when its policy holds; skips it when its policy can never hold, and looks at the tasks
-/// that read it.
+/// Begins a pending task when its policy holds, unless all that it reads is unchanged; skips it when its policy
+/// can never hold. Looks at the tasks that read it once it has ended.
 pub(super) fn begin_or_skip(
     builder: &mut DecisionBuilder<'_>,
     id: TaskId,
@@ -59,7 +60,17 @@ pub(super) fn begin_or_skip(
         let parents = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
         match outlook(task.policy, succeeded, ended, parents) {
             Outlook::Open => {}
-            Outlook::Holds => builder.queue(id, Try::FIRST, "")?,
+            Outlook::Holds => match rework::unchanged(builder, task) {
+                None => builder.queue(id, Try::FIRST, "")?,
+                Some((attempt, result)) => {
+                    let task = task.clone();
+                    record_success(builder, &task, attempt, result)?;
+                    for child in task.children.into_iter().rev() {
+                        count_parent(builder, child, true)?;
+                        waiting.push(child);
+                    }
+                }
+            },
             Outlook::Never => {
                 let (reference, children) = (task.reference(), task.children.clone());
                 builder.set(id, TaskState::Skipped)?;
@@ -106,10 +117,9 @@ fn count_parent(
 pub(super) fn record_success(
     builder: &mut DecisionBuilder<'_>,
     task: &Task,
-    attempt: &CurrentAttempt,
+    attempt: AttemptId,
     result: ArtifactHash,
 ) -> Result<(), Inconsistency> {
-    let attempt = attempt.attempt;
     builder.set(task.id, TaskState::Succeeded { attempt, result })?;
     builder.push_event(HistoryEvent::TaskSucceeded {
         task: task.reference(),
@@ -142,7 +152,7 @@ pub(super) fn succeed(
     attempt: &CurrentAttempt,
     result: ArtifactHash,
 ) -> Result<(), Inconsistency> {
-    record_success(builder, task, attempt, result)?;
+    record_success(builder, task, attempt.attempt, result)?;
     update_readers(builder, task, true)
 }
 

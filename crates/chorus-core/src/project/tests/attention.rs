@@ -456,7 +456,7 @@ fn a_long_wait_is_shown_until_the_dispatcher_or_an_answer_ends_it() {
     let mut fixture = running(vec![planned_task("a", &[], All)]);
     fixture.send(found(20, Some(wait(5)))).expect("it is news");
     assert_eq!(code(&fixture), "credentials_parked");
-    assert!(why(&fixture).is_some_and(|why| why.choices().contains(&Choice::MendAccount)));
+    assert!(why(&fixture).is_some_and(|why| why.choices().contains(&Choice::EnableAccount)));
     assert_eq!(
         fixture.send(found(10, None)),
         Err(Refusal::Overtaken),

@@ -349,6 +349,59 @@ fn rework_replaces_named_tasks_and_their_readers() {
 }
 
 #[test]
+fn readers_keep_their_results_when_a_part_that_is_done_again_comes_out_the_same() {
+    let mut fixture = running(vec![
+        planned_task("a", &[], All),
+        planned_task("other", &[], All),
+        planned_task("b", &["a", "other"], All),
+        planned_task("c", &["b"], All),
+    ]);
+    for key in ["a", "other", "b", "c"] {
+        fixture.succeed_with(key, key, work());
+    }
+    let read = fixture.task_of("c").result();
+    fixture.succeed("judge.1", verdict(false, &["a"]));
+    fixture.succeed_with("a", "a", work());
+    assert_eq!(fixture.task_of("b").state.as_str(), "succeeded");
+    assert_eq!(fixture.task_of("c").result(), read);
+    assert_eq!(fixture.task_of("c").plan_version, 2);
+    assert_eq!(fixture.project.head.state.as_str(), "evaluating");
+}
+
+#[test]
+fn a_reader_of_a_changed_part_is_done_again_and_its_own_readers_only_if_it_changes() {
+    let mut fixture = running(vec![
+        planned_task("a", &[], All),
+        planned_task("b", &["a"], All),
+        planned_task("c", &["b"], All),
+    ]);
+    for key in ["a", "b", "c"] {
+        fixture.succeed_with(key, key, work());
+    }
+    let read = fixture.task_of("c").result();
+    fixture.succeed("judge.1", verdict(false, &["a"]));
+    fixture.succeed_with("a", "another a", work());
+    assert!(fixture.task_of("b").current_attempt().is_some());
+    fixture.succeed_with("b", "b", work());
+    assert_eq!(fixture.task_of("c").result(), read);
+    assert_eq!(fixture.project.head.state.as_str(), "evaluating");
+}
+
+#[test]
+fn a_reader_that_the_judge_names_is_done_again_although_its_parents_come_out_the_same() {
+    let mut fixture = running(vec![
+        planned_task("a", &[], All),
+        planned_task("b", &["a"], All),
+    ]);
+    for key in ["a", "b"] {
+        fixture.succeed_with(key, key, work());
+    }
+    fixture.succeed("judge.1", verdict(false, &["a", "b"]));
+    fixture.succeed_with("a", "a", work());
+    assert!(fixture.task_of("b").current_attempt().is_some());
+}
+
+#[test]
 fn rework_in_the_middle_cancels_what_is_under_way_and_points_what_waits_to_the_new_task() {
     let tasks = vec![
         planned_task("a", &[], All),

@@ -229,6 +229,28 @@ fn skipped(asks: bool) -> Fixture {
     fixture
 }
 
+/// A reader that keeps its result after rework of what it reads.
+fn kept_reader() -> Fixture {
+    let mut fixture = Fixture::begun(Options {
+        assume: false,
+        approve: false,
+    });
+    clarify(&mut fixture);
+    let tasks = vec![planned_task("a", &[], All), planned_task("b", &["a"], All)];
+    let read = Ok(plan_of(tasks));
+    let plan = Reading::Plan {
+        read,
+        repaired: None,
+        fallback: None,
+    };
+    fixture.succeed("plan", plan);
+    fixture.succeed_with("a", "a", Reading::Nothing);
+    fixture.succeed("b", Reading::Nothing);
+    fixture.rework("a");
+    fixture.succeed_with("a", "a", Reading::Nothing);
+    fixture
+}
+
 /// A project with an unreadable answer to the task of this key.
 fn unreadable(state: ProjectStateKind, key: &str, reading: Reading) -> Fixture {
     let mut fixture = project_in(state);
@@ -250,6 +272,7 @@ fn explicit_walks() -> Vec<Fixture> {
         judged_in_pause(false),
         out_of_budget_while_merging(),
         reopened_partial(),
+        kept_reader(),
         skipped(false),
         skipped(true),
         reopened(ProjectStateKind::Submitted, ProjectStateKind::Submitted),

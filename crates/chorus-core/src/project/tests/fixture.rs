@@ -236,14 +236,18 @@ impl Fixture {
         self.send(Command::Finished { done, reading })
     }
 
-    /// Ends the live attempt of the task of this key with a usable result.
+    /// Ends the live attempt of the task of this key with a usable result that no other attempt has.
     pub(super) fn succeed(&mut self, key: &str, reading: Reading) {
-        let attempt = self
-            .task_of(key)
-            .current_attempt()
-            .expect("the task is ready")
-            .attempt;
-        let result = ArtifactHash::of(key.as_bytes());
+        let current = self.task_of(key).current_attempt();
+        let attempt = current.expect("the task is ready").attempt;
+        self.succeed_with(key, &attempt.to_string(), reading);
+    }
+
+    /// Ends the live attempt of the task of this key with this text.
+    pub(super) fn succeed_with(&mut self, key: &str, text: &str, reading: Reading) {
+        let current = self.task_of(key).current_attempt();
+        let attempt = current.expect("the task is ready").attempt;
+        let result = ArtifactHash::of(text.as_bytes());
         self.end(attempt, Outcome::Succeeded { result }, reading)
             .expect("its task waits for it");
     }
