@@ -67,20 +67,6 @@ pub struct Reading {
     pub plan: Plan,
     /// Changes that mended the reply, in sentences for people.
     pub warnings: Vec<String>,
-    /// Distance between the reply and the plan.
-    pub fidelity: Fidelity,
-}
-
-/// Distance between a planner's reply and the plan that was read from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fidelity {
-    /// Nothing was changed.
-    AsWritten,
-    /// Slips were mended, all that the planner wrote is there: brackets, quotes, references, paths.
-    Mended,
-    /// Faults were passed over that only the planner could mend: an end that is missing, cycles,
-    /// tasks without instructions, shared ids.
-    Salvaged,
 }
 
 /// Reason why a reply is no plan.

@@ -1,7 +1,7 @@
 //! Findings on the way from a planner's reply to a [`Plan`](super::Plan): warnings for people and errors for
 //! the planner. [`read`](super::read()) decides which reading is strict; every step of the reading adds notes.
 
-use super::{Fidelity, Refused};
+use super::Refused;
 
 /// Warnings and errors of one reading, in the order in which they were found.
 #[derive(Debug, Default)]
@@ -9,7 +9,6 @@ pub(super) struct Notes {
     lenient: bool,
     errors: Vec<String>,
     warnings: Vec<String>,
-    salvaged: bool,
 }
 
 impl Notes {
@@ -29,7 +28,6 @@ impl Notes {
     /// Adds an error that the planner should mend; a warning in a lenient reading.
     pub(super) fn fault(&mut self, text: String) {
         if self.lenient {
-            self.salvaged = true;
             self.warnings.push(text);
         } else {
             self.errors.push(text);
@@ -44,17 +42,6 @@ impl Notes {
             Err(Refused {
                 errors: self.errors.clone(),
             })
-        }
-    }
-
-    /// Returns the distance between the reply and its plan that these notes show.
-    pub(super) fn fidelity(&self) -> Fidelity {
-        if self.salvaged {
-            Fidelity::Salvaged
-        } else if self.warnings.is_empty() {
-            Fidelity::AsWritten
-        } else {
-            Fidelity::Mended
         }
     }
 

@@ -82,7 +82,6 @@ fn reading(reply: &str, scope: &Scope<'_>, mut notes: Notes) -> Result<Reading, 
     match plan.check_in(scope).as_slice() {
         [] => Ok(Reading {
             plan,
-            fidelity: notes.fidelity(),
             warnings: notes.into_warnings(),
         }),
         broken => Err(Refused {

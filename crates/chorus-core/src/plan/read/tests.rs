@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::brief::{Outline, Section};
-use crate::plan::Fidelity;
 use crate::plan::{Limits, Part, estimate, fallback};
 
 fn outline(tokens: &[u64]) -> Outline {
@@ -544,28 +543,6 @@ fn an_estimate_follows_the_longest_path() {
     );
     // Sections of 300 tokens, results of 400 for the last task, and a frame for each of four calls.
     assert!(estimate.input_tokens >= 700 + 4 * 450);
-}
-
-#[test]
-fn a_reading_names_the_distance_between_reply_and_plan() {
-    let fidelity =
-        |text: &str| read_leniently(text, &scope(&outline(&[]))).map(|reading| reading.fidelity);
-    let task = r#"{"id":"t1","instructions":"Write the part"}"#;
-    let file = r#""files":[{"path":"a.md","parts":["t1"]}]"#;
-    let whole = format!(
-        r#"{{"requirements":["Is there"],"tasks":[{{"id":"t1","title":"Part","instructions":"Write the part","covers":["r1"]}}],{file}}}"#
-    );
-    assert_eq!(fidelity(&whole), Ok(Fidelity::AsWritten));
-    assert_eq!(
-        fidelity(&format!("{{\"tasks\":[{task},],{file}}}")),
-        Ok(Fidelity::Mended)
-    );
-    assert_eq!(
-        fidelity(&format!(
-            "{{{file},\"tasks\":[{task},{{\"id\":\"t2\",\"instr"
-        )),
-        Ok(Fidelity::Salvaged)
-    );
 }
 
 #[test]
