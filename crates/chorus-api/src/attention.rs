@@ -125,7 +125,8 @@ fn command(choice: Choice, project: ProjectId, offered: Option<ArtifactHash>) ->
         Choice::Reject => format!("chorus project reject {project} --reason TEXT"),
         Choice::Retry => format!("chorus project retry {project}"),
         Choice::Skip | Choice::Deliver => format!("chorus project skip {project}"),
-        Choice::MendAccount => "chorus account import FILE".to_owned(),
+        Choice::ImportAccount => "chorus account import FILE".to_owned(),
+        Choice::EnableAccount => "chorus account enable EMAIL".to_owned(),
         Choice::Cancel => format!("chorus project cancel {project}"),
     }
 }

@@ -68,6 +68,9 @@ pub struct DeliveryResource {
     pub again_at_ms: Option<Timestamp>,
     /// Cost of the call, in US dollars; the estimate for a lost one.
     pub cost_usd: f64,
+    /// True if the provider did not report all tokens, so that the cost rests on an estimate from the texts.
+    #[serde(default)]
+    pub is_estimated: bool,
 }
 
 impl DeliveryResource {
@@ -97,6 +100,7 @@ impl DeliveryResource {
             message: end.message,
             again_at_ms: end.again_at,
             cost_usd: dollars(row.cost),
+            is_estimated: row.usage.is_some_and(|usage| usage.is_estimated),
         })
     }
 }

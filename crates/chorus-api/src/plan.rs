@@ -48,6 +48,9 @@ pub struct PlanTask {
     /// Cost of its calls so far, in US dollars.
     #[serde(default)]
     pub cost_usd: f64,
+    /// True if a part of the cost rests on tokens that no provider reported, estimated from the texts.
+    #[serde(default)]
+    pub is_estimated: bool,
     /// Number of its deliveries so far.
     #[serde(default)]
     pub deliveries: u64,
@@ -99,6 +102,7 @@ impl From<&Task> for PlanTask {
             parents: task.parents.clone(),
             superseded_by: task.superseded_by,
             cost_usd: 0.0,
+            is_estimated: false,
             deliveries: 0,
             is_open: false,
             wait: None,

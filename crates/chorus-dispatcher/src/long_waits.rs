@@ -3,7 +3,8 @@
 //! A project waits when none of its deliveries is under way, none was for the bound, and a row has a recorded reason
 //! other than its place in the queue. The leading dispatcher sends the
 //! [`Condition`](chorus_core::project::ClientCommand::Condition) once, and its end with the next delivery. A wait for a
-//! limit counts only if it lasts for the bound from here on: limits that come back by themselves are no news.
+//! limit counts only if it lasts for the bound from here on: limits that come back by themselves are no news. Where every
+//! credential is parked for that long, nothing will change meanwhile, and the wait counts after [`CERTAIN`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,9 @@ use chorus_core::attempt::{AttemptWait, QueuedAttempt, WaitReason};
 use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::project::LongWait;
 use chorus_core::time::{Millis, Timestamp};
+
+/// Time after which a wait counts that cannot end before the bound.
+const CERTAIN: Millis = Millis::from_secs(5);
 
 /// [`LongWait`](chorus_core::project::LongWait)s that were sent in this term.
 #[derive(Debug)]
@@ -109,10 +113,11 @@ impl LongWaits {
         let mut findings: Vec<Finding> = unsent_ends.into_values().collect();
         for (project, waiting) in projects {
             let wait = waiting.longest;
+            let least = least(&wait.reason, bound);
             let was_served = self
                 .served
                 .get(&project)
-                .is_some_and(|at| now.since(*at) < bound);
+                .is_some_and(|at| now.since(*at) < least);
             let is_known = self
                 .sent
                 .get(&project)
@@ -138,9 +143,24 @@ impl LongWaits {
     }
 }
 
-/// Returns true if the wait has lasted for the bound and will not end soon by itself.
+/// Time for which a wait must have lasted.
+fn least(reason: &WaitReason, bound: Millis) -> Millis {
+    match reason {
+        WaitReason::CredentialsParked { .. } => CERTAIN.min(bound),
+        WaitReason::Limit { .. }
+        | WaitReason::SlotsOfEndedProcess { .. }
+        | WaitReason::NoAccount { .. }
+        | WaitReason::NoWorker { .. }
+        | WaitReason::WorkerBusy { .. }
+        | WaitReason::Queue { .. }
+        | WaitReason::Retry { .. }
+        | WaitReason::Budget => bound,
+    }
+}
+
+/// Returns true if the wait has lasted long enough and will not end soon by itself.
 fn is_long(wait: &AttemptWait, bound: Millis, now: Timestamp) -> bool {
-    let lasted = now.since(wait.since) >= bound;
+    let lasted = now.since(wait.since) >= least(&wait.reason, bound);
     let ends_late = wait.reason.until().is_none_or(|until| until >= now + bound);
     match &wait.reason {
         WaitReason::Queue { .. } | WaitReason::WorkerBusy { .. } | WaitReason::Budget => false,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Dollars, LOCAL_TENANT};
+use value::project_state;
 
 pub(crate) use operator::{
     AccountArgs, AccountCommand, AddArgs, AuditArgs, ModelCommand, NewModelArgs, PoolArgs,
@@ -262,7 +263,7 @@ pub(crate) enum ProjectCommand {
     /// All projects, newest first.
     List {
         /// State of the listed projects, for instance running; may be given several times. All, when absent.
-        #[arg(long, value_name = "STATE")]
+        #[arg(long, value_name = "STATE", value_parser = project_state)]
         state: Vec<String>,
         /// Maximum number of listed projects.
         #[arg(long, value_name = "N", default_value_t = 50)]

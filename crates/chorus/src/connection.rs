@@ -14,6 +14,7 @@ mod operated;
 use std::sync::Arc;
 
 use chorus_client::{Client, ConnectionListener};
+use chorus_vault::redacted;
 
 use crate::cli::ServerArgs;
 use crate::clock::SystemClock;
@@ -51,13 +52,14 @@ struct Terminal;
 impl ConnectionListener for Terminal {
     fn lost(&self, server: &str, reason: &str) {
         eprintln!(
-            "          {} does not answer ({reason}); trying again",
-            name(server)
+            "          {} does not answer ({}); trying again",
+            redacted(name(server)),
+            redacted(reason)
         );
     }
 
     fn restored(&self, server: &str) {
-        eprintln!("          {} answers again", name(server));
+        eprintln!("          {} answers again", redacted(name(server)));
     }
 }
 

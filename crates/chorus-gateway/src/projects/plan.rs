@@ -51,6 +51,7 @@ pub(super) struct TaskFacts {
 struct Calls {
     cost: MicroUsd,
     count: u64,
+    is_estimated: bool,
     is_open: bool,
 }
 
@@ -61,6 +62,7 @@ impl TaskFacts {
             let of = calls.entry(row.task).or_default();
             of.cost = of.cost + row.cost;
             of.count += 1;
+            of.is_estimated |= row.usage.is_some_and(|usage| usage.is_estimated);
             of.is_open |= row.claimed_at.is_some() && row.ended_at.is_none();
         }
         Self {
@@ -77,6 +79,7 @@ impl TaskFacts {
         let wait = attempt.and_then(|current| self.waits.get(&current.attempt));
         PlanTask {
             cost_usd: calls.map_or(0.0, |calls| dollars(calls.cost)),
+            is_estimated: calls.is_some_and(|calls| calls.is_estimated),
             deliveries: calls.map_or(0, |calls| calls.count),
             is_open: attempt.is_some() && calls.is_some_and(|calls| calls.is_open),
             wait: wait.map(|wait| WaitResource::new(wait, &self.names)),

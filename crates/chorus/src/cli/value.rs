@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use chorus_core::port::keys::Scope;
+use chorus_core::project::ProjectStateKind;
 use chorus_core::time::Millis;
 
 /// Time until an API key expires, from text such as `45m`, `12h` or `30d`.
@@ -42,6 +43,20 @@ impl FromStr for GrantedScope {
         found
             .map(Self)
             .ok_or_else(|| format!("{text:?} is no scope, expected one of: {}", known()))
+    }
+}
+
+/// Parses the name of a state of projects, with underscores or blanks.
+pub(super) fn project_state(name: &str) -> Result<String, String> {
+    let wanted = name.replace(' ', "_");
+    let names = ProjectStateKind::ALL.map(ProjectStateKind::as_str);
+    if names.contains(&wanted.as_str()) {
+        Ok(wanted)
+    } else {
+        Err(format!(
+            "there is no such state; expected one of: {}",
+            names.join(", ")
+        ))
     }
 }
 

@@ -297,6 +297,70 @@ async fn twice_within_a_window_of_the_limits_nothing_is_refused() {
     fixture.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_topped_up_works_again_after_the_command_that_is_printed() {
+    let mut config = quick();
+    config.faults = vec![FaultRule::always(Fault::Unpaid)];
+    let fixture = fixture(config, |accounts| accounts).await;
+    let run = fixture
+        .process(&run_into("out"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let run = run.expect("the binary runs");
+    let shown = || {
+        let listed = output_text(&fixture.chorus(&["project", "list"]));
+        let id = listed
+            .split_whitespace()
+            .find(|word| word.starts_with("prj_"));
+        id.map(|id| output_text(&fixture.chorus(&["project", "show", id])))
+    };
+    let mut text = String::new();
+    until("an attention", || {
+        text = shown().unwrap_or_default();
+        text.contains("needs attention [")
+    })
+    .await;
+    for expected in ["Insufficient Balance", "chorus account import FILE"] {
+        assert!(text.contains(expected), "{expected:?} is missing: {text}");
+    }
+    let printed = text.lines().find(|line| line.contains("after a top-up"));
+    let (_, command) = printed
+        .and_then(|line| line.split_once(": chorus "))
+        .unwrap_or_else(|| panic!("no way out after a top-up: {text}"));
+    let words: Vec<&str> = command.split_whitespace().take(2).collect();
+    assert_eq!(words, ["account", "enable"], "{text}");
+    fixture.set_faults(Vec::new());
+    let enabled = fixture.chorus(&["account", "enable", "one@example.com"]);
+    assert!(enabled.status.success(), "{}", output_text(&enabled));
+    let output = output_of(run).await;
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
+    assert_eq!(calls(&fixture, GOOD), 1, "only the first one is enabled");
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_no_provider_reported_are_marked_as_estimated_wherever_they_are_shown() {
+    let mut config = quick();
+    config.faults = vec![FaultRule {
+        kind: Some("work".to_owned()),
+        times: Some(2),
+        ..FaultRule::always(Fault::ZeroUsage)
+    }];
+    let fixture = fixture(config, |accounts| accounts).await;
+    done(&fixture, "out").await;
+    let report = fixture.report("out");
+    assert_eq!(report["totals"]["estimated"], 2, "{}", report["totals"]);
+    let id = fixture.project().to_string();
+    let shown = output_text(&fixture.chorus(&["project", "show", &id]));
+    assert_eq!(shown.matches(" ~$").count(), 2, "{shown}");
+    assert!(
+        shown.contains("~ a provider did not report all tokens"),
+        "{shown}"
+    );
+    fixture.end().await;
+}
+
 /// Number of leases with this end, as the process counted them.
 fn leases(process: &Process, outcome: &str) -> u64 {
     process.figure(&format!("chorus_leases_total{{outcome=\"{outcome}\"}}")) as u64

@@ -225,6 +225,8 @@ fn a_key_is_never_repeated_wherever_it_was_typed() {
             "http://sk-aaaa0001@127.0.0.1:9",
         ],
         vec!["run", "brief.md", "--api-key", "sk-aaaa0001"],
+        vec!["project", "list", "--server", "http://sk-aaaa0001.invalid"],
+        vec!["project", "list", "--state", "sk-aaaa0001"],
         vec!["project", "show", "sk-aaaa0001"],
         vec!["account", "remove", "sk-aaaa0001"],
         vec!["sk-aaaa0001"],

@@ -21,18 +21,13 @@ pub(super) async fn list(
     states: &[String],
     (skip, limit): (usize, usize),
 ) -> anyhow::Result<Exit> {
-    let is_wanted = |state: &str| {
-        states.is_empty()
-            || states
-                .iter()
-                .any(|wanted| wanted.replace(' ', "_") == state)
-    };
+    let is_wanted = |state: &str| states.is_empty() || states.iter().any(|wanted| wanted == state);
     let mut projects = client.list().await?;
     projects.retain(|project| is_wanted(&project.state));
     if projects.is_empty() && states.is_empty() {
         println!("No projects yet. `chorus run brief.md` starts one, `chorus demo` shows one.");
     } else if projects.is_empty() {
-        println!("No project is {}.", states.join(" or "));
+        println!("No project is {}.", states.join(" or ").replace('_', " "));
     }
     let more = projects.len().saturating_sub(skip + limit);
     for project in projects.into_iter().skip(skip).take(limit) {
@@ -117,6 +112,9 @@ fn tasks(plan: &PlanResource, now: Timestamp) {
             println!("               {}: {}", error.code, error.message);
         }
     }
+    if plan.tasks.iter().any(|task| task.is_estimated) {
+        println!("  ~ a provider did not report all tokens; they are estimated from the texts");
+    }
     println!("\nfiles:");
     for file in &plan.plan.files {
         println!("  {}", file.path);
@@ -148,9 +146,15 @@ fn task_line(task: &PlanTask, keys: &BTreeMap<TaskId, String>) -> String {
     format!(
         "  {:<10} {state:<10} {:>8}  {}{after}{replaced}",
         task.key.to_string(),
-        micro_usd(task.cost_usd).to_string(),
+        cost_text(task),
         task.title
     )
+}
+
+/// Cost of a task's calls, with a mark where it rests on an estimate.
+fn cost_text(task: &PlanTask) -> String {
+    let mark = if task.is_estimated { "~" } else { "" };
+    format!("{mark}{}", micro_usd(task.cost_usd))
 }
 
 /// Prints the newest failed calls, with their number.
