@@ -111,6 +111,9 @@ fn totals(input: &ReportInput, critical_path_ms: u64, pauses: &[Pause]) -> Total
             .filter(|row| ends::is_unconfirmed(row))
             .map(|row| row.cost.0)
             .sum(),
+        estimated: rows()
+            .filter(|row| row.usage.is_some_and(|usage| usage.is_estimated))
+            .count() as u64,
         client_ms: pauses
             .iter()
             .map(|pause| pause.end_ms - pause.start_ms)
@@ -245,6 +248,7 @@ fn span(input: &ReportInput, delivery: &DeliveryRow) -> Span {
         output_tokens: usage.output,
         cost: delivery.cost.0,
         unconfirmed: ends::is_unconfirmed(delivery),
+        estimated: usage.is_estimated,
     }
 }
 

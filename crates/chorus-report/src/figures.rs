@@ -89,6 +89,9 @@ pub struct Totals {
     /// Part of the waste that was reserved for calls of which nothing was heard: no provider confirmed it.
     #[serde(default)]
     pub unconfirmed: i64,
+    /// Number of calls of which the provider did not report all tokens: they are estimated from the texts.
+    #[serde(default)]
+    pub estimated: u64,
     /// Milliseconds of all [`Report::pauses`].
     #[serde(default)]
     pub client_ms: u64,
@@ -240,6 +243,9 @@ pub struct Span {
     /// True if the price is what was reserved: nothing was heard of the call.
     #[serde(default)]
     pub unconfirmed: bool,
+    /// True if the provider did not report all tokens: they are estimated from the texts.
+    #[serde(default)]
+    pub estimated: bool,
 }
 
 /// Peak use of one limit by the calls of this project.

@@ -66,8 +66,21 @@ const rove = (svg, marks) => {
 };
 
 const heading = (text, tag = "h2") => main.append(el(tag, {}, text));
-const table = (heads, rows, numbers = [], look = "stacked") => el("table", { class: look }, el("tr", { class: "heads" }, heads.map((h, i) => el("th", numbers.includes(i) ? { class: "number" } : {}, h))),
-  rows.map(row => el("tr", {}, row.map((cell, i) => el("td", { "data-head": heads[i], ...(numbers.includes(i) ? { class: "number" } : {}) }, cell)))));
+const rowOf = (heads, numbers) => row => el("tr", {}, row.map((cell, i) => el("td", { "data-head": heads[i], ...(numbers.includes(i) ? { class: "number" } : {}) }, cell)));
+const table = (heads, rows, numbers = [], look = "stacked") => el("table", { class: look }, el("tr", { class: "heads" }, heads.map((h, i) => el("th", numbers.includes(i) ? { class: "number" } : {}, h))), rows.map(rowOf(heads, numbers)));
+// A table of any length: its rows come in steps, as many as are asked for.
+const STEP = 200;
+const growing = (heads, items, cells, numbers = [], look = "stacked") => {
+  const rows = table(heads, items.slice(0, STEP).map(cells), numbers, look), more = el("button", { type: "button", class: "more" });
+  let shown = Math.min(STEP, items.length);
+  const name = () => { more.textContent = fill(W.showMore, num(Math.min(STEP, items.length - shown)), num(items.length - shown)); };
+  more.addEventListener("click", () => {
+    const next = items.slice(shown, shown + STEP).map(cells).map(rowOf(heads, numbers)); shown += next.length; rows.append(...next);
+    if (shown === items.length) { next[0].setAttribute("tabindex", -1); next[0].focus(); more.remove(); } else name();
+  });
+  name();
+  return shown < items.length ? [rows, more] : [rows];
+};
 // A text with `code` between backticks.
 const prose = text => text.split("`").map((piece, at, all) => at % 2 && at < all.length - 1 ? el("code", {}, piece) : (at % 2 ? "`" : "") + piece);
 const panel = (...kids) => el("div", { class: "panel" }, ...kids);
@@ -85,7 +98,7 @@ function head() {
   const T = R.totals, M = R.money, cards = [
     [secs(T.makespan_ms), W.makespan + (T.client_ms ? "; " + fill(W.active, secs(T.client_ms)) : "")], [secs(T.critical_path_ms), W.critical], [secs(T.call_ms), W.oneByOne], [secs(T.waited_ms), W.waited],
     [num(R.tasks.length) + " / " + num(T.deliveries), W.tasks], [num(T.limited) + " / " + num(T.lost) + " / " + num(T.retried), W.ends],
-    [num(T.input_tokens), W.prompts + (T.cached_tokens ? "; " + fill(W.cached, num(T.cached_tokens)) : "")], [num(T.output_tokens), W.produced + (T.reasoning_tokens ? "; " + fill(W.thinking, num(T.reasoning_tokens)) : "")],
+    [num(T.input_tokens), W.prompts + (T.cached_tokens ? "; " + fill(W.cached, num(T.cached_tokens)) : "") + (T.estimated ? "; " + fill(W.estimated, num(T.estimated)) : "")], [num(T.output_tokens), W.produced + (T.reasoning_tokens ? "; " + fill(W.thinking, num(T.reasoning_tokens)) : "")],
     [usd(T.spent), fill(W.spent, usd(T.budget))], [usd(T.wasted), W.wasted + (T.unconfirmed ? "; " + fill(W.unconfirmed, usd(T.unconfirmed)) : "")]];
   if (M.estimate) cards.push([fill(W.estimateRange, usd(M.estimate[0]), usd(M.estimate[1])), fill(W.estimate, usd(T.spent - M.before_plan))]);
   main.append(el("div", { class: "cards" }, cards.map(([value, label]) => el("div", { class: "card" }, el("b", {}, value), el("span", {}, label)))));
@@ -192,7 +205,7 @@ function timeline(room) {
     if (!narrow) svg.append(sv("text", { x: 2, y: y + 28, class: "soft" }, a.provider));
     for (const { s, lane } of spans) {
       const x = left + X(s.start_ms), mark = sv("rect", { x, y: y + 5 + label + lane * 12, width: Math.max(2, left + X(s.end_ms) - x), height: 10, rx: 2, fill: paint(s), stroke: HURT[s.end] ? `var(--${HURT[s.end]})` : "none", "stroke-width": 0.8 });
-      marks.push(hint(mark, `${s.key}  ${s.title}\n${W.phase[phaseOf(s.kind)]}, ${a.name}, ${s.model}\n${s.end.replaceAll("_", " ")}${s.epoch ? ", " + fill(W.delivery, s.epoch + 1) : ""}: ${fill(W.span, secs(s.start_ms), secs(s.end_ms))}\n${fill(W.tokens, num(s.input_tokens), num(s.output_tokens), usd(s.cost))}${s.unconfirmed ? " (" + W.reservedOnly + ")" : ""}`)); svg.append(mark);
+      marks.push(hint(mark, `${s.key}  ${s.title}\n${W.phase[phaseOf(s.kind)]}, ${a.name}, ${s.model}\n${s.end.replaceAll("_", " ")}${s.epoch ? ", " + fill(W.delivery, s.epoch + 1) : ""}: ${fill(W.span, secs(s.start_ms), secs(s.end_ms))}\n${fill(W.tokens, num(s.input_tokens), num(s.output_tokens), usd(s.cost))}${s.unconfirmed ? " (" + W.reservedOnly + ")" : s.estimated ? " (" + W.tokensEstimated + ")" : ""}`)); svg.append(mark);
     }
   }
   rove(svg, marks);
@@ -209,9 +222,9 @@ function plan() {
   heading(W.plan);
   main.append(legend([...["plan", "work", "resolve", "judge"].map(p => [W.phase[p], `var(--${p})`]), [W.boxes]]));
   const columns = levels(1).length;
-  drawing(room => room < 700 || room / columns < 74 ? list() : graph(room));
-  const rows = R.tasks.slice(0, 2000).map(t => [t.key, t.title, W.phase[phaseOf(t.kind)], t.state + (t.superseded ? ", " + W.replaced : ""), num(t.deliveries), secs(t.call_ms), usd(t.cost)]);
-  main.append(el("details", {}, el("summary", {}, W.all), panel(table(["", W.title, W.kind, W.state, W.deliveries, W.total, W.cost], rows, [4, 5, 6]))));
+  drawing(room => room < 700 || room / columns < 100 ? list() : graph(room));
+  const cells = t => [t.key, t.title, W.phase[phaseOf(t.kind)], t.state + (t.superseded ? ", " + W.replaced : ""), num(t.deliveries), secs(t.call_ms), usd(t.cost)];
+  main.append(el("details", {}, el("summary", {}, W.all), panel(growing(["", W.title, W.kind, W.state, W.deliveries, W.total, W.cost], R.tasks, cells, [4, 5, 6]))));
 }
 
 function time() {
@@ -224,7 +237,7 @@ function time() {
 }
 
 function unplanned() {
-  if (R.happenings.length) { heading(W.unplanned); main.append(panel(table([W.when, W.kind, W.what], R.happenings.map(h => [secs(h.at_ms), W.kinds[h.kind] || h.kind, lang === "vi" && h.text_vi ? h.text_vi : h.text])))); }
+  if (R.happenings.length) { heading(W.unplanned); main.append(panel(growing([W.when, W.kind, W.what], R.happenings, h => [secs(h.at_ms), W.kinds[h.kind] || h.kind, lang === "vi" && h.text_vi ? h.text_vi : h.text]))); }
   if (R.waits.length) { heading(W.waits); main.append(panel(table([W.reason, W.count, W.total, W.longest], R.waits.map(w => [W.reasons[w.reason] || w.reason, num(w.count), secs(w.total_ms), secs(w.longest_ms) + (w.longest_task ? " (" + w.longest_task + ")" : "")]), [1, 2, 3], "stacked wide"))); }
 }
 
@@ -260,7 +273,7 @@ function conflicts() {
 function result() {
   if (R.assumptions.length) { heading(W.assumed); main.append(el("ul", {}, R.assumptions.map(a => el("li", {}, a)))); }
   heading(W.deliverable);
-  main.append(R.files.length ? panel(table([W.file, W.bytes, "SHA-256"], R.files.map(f => [f.path, num(f.bytes), el("span", { class: "mono" }, f.sha256)]), [1], "stacked wide")) : el("p", { class: "soft" }, W.none));
+  main.append(R.files.length ? panel(growing([W.file, W.bytes, "SHA-256"], R.files, f => [f.path, num(f.bytes), el("span", { class: "mono" }, f.sha256)], [1], "stacked wide")) : el("p", { class: "soft" }, W.none));
 }
 
 const R_BY_ID = Object.fromEntries(R.tasks.map(t => [t.id, t]));
