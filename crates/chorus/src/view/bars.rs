@@ -59,7 +59,11 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS));
+        Self::on(ProgressDrawTarget::stderr_with_hz(DRAWS))
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let all = MultiProgress::with_draw_target(target);
         let phases = PHASES.map(|phase| {
             let bar = all.add(ProgressBar::new(0));
             bar.set_style(style("  {prefix:<8}{bar:34.cyan/blue} {wide_msg}"));
@@ -73,7 +77,8 @@ impl Bars {
         };
         let money = line("  {wide_msg}");
         let reasons = (0..REASONS).map(|_| line("  {wide_msg:.yellow}")).collect();
-        let thought = line("  {wide_msg}");
+        let thought = line("  {spinner:.cyan} {elapsed:>4} {wide_msg:.dim}");
+        thought.finish_and_clear();
         let rest = line("    {wide_msg:.dim}");
         Self {
             phases: phases.to_vec(),
@@ -127,15 +132,13 @@ impl Bars {
             self.thinking.clear();
             self.thinker = None;
             self.thought.disable_steady_tick();
-            self.thought.set_message("");
-            self.thought.set_style(style("  {wide_msg}"));
+            // A message would be drawn only if the last draw is some time ago, and the line would stay.
+            self.thought.finish_and_clear();
             return;
         }
         if self.thinker.replace(progress.attempt) != Some(progress.attempt) {
             self.thinking.clear();
-            self.thought
-                .set_style(style("  {spinner:.cyan} {elapsed:>4} {wide_msg:.dim}"));
-            self.thought.reset_elapsed();
+            self.thought.reset();
             self.thought.enable_steady_tick(TICK);
         }
         self.thinking
@@ -234,5 +237,76 @@ impl View for Bars {
     fn clear(&mut self) {
         // Standard error that is gone needs no clearing.
         let _ = self.all.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_core::id::{AccountId, Epoch, ModelSlug, ProjectId, TaskId};
+    use indicatif::InMemoryTerm;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Bars on a terminal of 24 lines and 80 columns, as often drawn as on a real one.
+    fn terminal() -> (Bars, InMemoryTerm) {
+        let term = InMemoryTerm::new(24, 80);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), DRAWS);
+        (Bars::on(target), term)
+    }
+
+    fn progress(kind: TaskKind, reasoning: &str, has_ended: bool) -> Progress {
+        Progress {
+            project: ProjectId::new(1),
+            task: TaskId::new(1),
+            kind,
+            attempt: AttemptId::new(1),
+            epoch: Epoch(0),
+            number: 1,
+            account: AccountId::new(1),
+            model: ModelSlug::new("deepseek/m"),
+            text_chars: 0,
+            reasoning_chars: 0,
+            reasoning: reasoning.to_owned(),
+            has_ended,
+        }
+    }
+
+    fn failed(key: &str, end: &str, message: &str) -> DeliveryResource {
+        serde_json::from_value(json!({
+            "attempt": "att_00000000000000000000000000000001", "number": 1,
+            "task": "tsk_00000000000000000000000000000001", "key": key, "kind": "work",
+            "account": "acc_00000000000000000000000000000001", "account_name": "grace.kim@example.com",
+            "provider": "openai", "model": "openai/m", "dispatched_at_ms": 0, "ended_at_ms": 0,
+            "end": end, "is_failure": true, "message": message, "cost_usd": 0.0,
+        }))
+        .expect("a delivery")
+    }
+
+    #[test]
+    fn the_line_of_a_thinking_call_goes_when_the_call_ends() {
+        let (mut bars, term) = terminal();
+        bars.progress(&progress(TaskKind::Plan, "which parts?", false), "a@x.org");
+        bars.thought.force_draw();
+        assert!(term.contents().contains("thinking: …which parts?"));
+        bars.progress(&progress(TaskKind::Plan, "", true), "a@x.org");
+        let shown = term.contents();
+        assert!(!shown.contains("which parts?"), "{shown}");
+        assert!(!shown.contains("0s"), "no clock of an ended call: {shown}");
+    }
+
+    #[test]
+    fn a_rate_limit_and_a_lost_worker_are_shown_when_they_happen_within_80_columns() {
+        let (mut bars, term) = terminal();
+        let limited = failed("s3", "limited", "openai answered 429: try again in 200ms");
+        bars.failure(&limited, Timestamp(0));
+        bars.failure(&failed("s9", "worker_lost", ""), Timestamp(1));
+        let shown = term.contents().replace('\n', "");
+        for expected in [
+            "call of s3 failed on grace.kim@example.com, openai/m: openai answered 429",
+            "call of s9 failed on grace.kim@example.com, openai/m: its worker was lost",
+        ] {
+            assert!(shown.contains(expected), "{expected:?} is missing: {shown}");
+        }
     }
 }

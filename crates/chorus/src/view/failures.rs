@@ -123,10 +123,20 @@ fn words(delivery: &DeliveryResource) -> String {
         other => other,
     };
     match (&delivery.class, delivery.message.as_str()) {
-        (_, message) if !message.is_empty() => message.chars().take(WORDS).collect(),
+        (_, message) if !message.is_empty() => beginning(message),
         (Some(class), _) => format!("{class:?}"),
         (None, _) => end.to_owned(),
     }
+}
+
+/// The message, or whole words of its beginning.
+fn beginning(message: &str) -> String {
+    let Some((end, _)) = message.char_indices().nth(WORDS) else {
+        return message.to_owned();
+    };
+    let cut = &message[..end];
+    let words = cut.rfind(' ').map_or(cut, |space| &cut[..space]);
+    format!("{words} …")
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use chorus_core::attempt::FailureCause;
 use chorus_core::project::HistoryEvent;
 
+/// Maximum number of tasks that a sentence about rework names.
+const REWORKED: usize = 4;
+
 /// Sentence about one event; none for events that the line of the state shows.
 pub(super) fn sentence(event: &HistoryEvent) -> Option<String> {
     Some(match event {
@@ -150,9 +153,14 @@ fn merge_sentence(event: &HistoryEvent) -> Option<String> {
         HistoryEvent::Reworked { round, tasks, .. } => {
             let named: Vec<String> = tasks
                 .iter()
+                .take(REWORKED)
                 .map(|(task, _)| format!("{} “{}”", task.key, task.title))
                 .collect();
-            format!("rework, round {round}: {}", named.join(", "))
+            let more = match tasks.len().saturating_sub(REWORKED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("rework, round {round}: {}{more}", named.join(", "))
         }
         _ => return None,
     })
