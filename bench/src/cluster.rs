@@ -14,4 +14,5 @@ pub mod providers;
 pub mod rows;
 pub mod services;
 pub mod settings;
+pub mod silence;
 pub mod web;

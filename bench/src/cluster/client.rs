@@ -294,6 +294,19 @@ impl Client {
             .collect()
     }
 
+    /// JSON of a GET; none if the gateway refuses or does not answer.
+    pub async fn get(&self, path: &str) -> Option<Value> {
+        let request = self.web.client().get(self.address(path));
+        let request = request
+            .bearer_auth(&self.key)
+            .timeout(Duration::from_secs(5));
+        let response = request.send().await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        serde_json::from_str(&response.text().await.ok()?).ok()
+    }
+
     fn address(&self, path: &str) -> String {
         format!("http://{}{path}", self.gateway)
     }

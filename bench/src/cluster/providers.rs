@@ -44,6 +44,13 @@ pub struct Providers {
     web: Web,
 }
 
+/// Reader of the providers' journal.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    address: SocketAddr,
+    web: Web,
+}
+
 /// The provider's own count of one organisation's limits.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Count {
@@ -118,6 +125,28 @@ impl Providers {
         })
     }
 
+    /// Reader of the journal that other tasks may hold.
+    pub fn witness(&self) -> Witness {
+        Witness {
+            address: self.address,
+            web: self.web.clone(),
+        }
+    }
+
+    /// [`Entry`] of every call that the providers received.
+    pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
+        self.witness().journal().await
+    }
+
+    /// The providers' own count of every limit.
+    pub async fn counts(&self) -> anyhow::Result<Vec<Count>> {
+        Ok(serde_json::from_value(
+            self.web.json(self.address, "/_sim/limits").await?,
+        )?)
+    }
+}
+
+impl Witness {
     /// [`Entry`] of every call that the providers received.
     pub async fn journal(&self) -> anyhow::Result<Vec<Entry>> {
         let (_, lines) = self
@@ -129,13 +158,6 @@ impl Providers {
             .lines()
             .map(|line| serde_json::from_str(line).context("a line of the journal"))
             .collect()
-    }
-
-    /// The providers' own count of every limit.
-    pub async fn counts(&self) -> anyhow::Result<Vec<Count>> {
-        Ok(serde_json::from_value(
-            self.web.json(self.address, "/_sim/limits").await?,
-        )?)
     }
 }
 

@@ -2,10 +2,9 @@
 //!
 //! Each series has a data folder and providers of its own, healthy accounts beside sick ones. A series passes if the
 //! deliverable equals that of an undisturbed run, byte for byte, if no provider saw a limit passed, and if there is
-//! no interval above [`STALL`](series::STALL) without a call under way and without a line of output that says what is waited for.
+//! no interval above [`LONGEST`](chorus_bench::cluster::silence::LONGEST) without a call under way and without a line of output that says what is waited for.
 
 mod series;
-mod stall;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

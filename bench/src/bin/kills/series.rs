@@ -9,14 +9,11 @@ use chorus_bench::cluster::fleet::Environment;
 use chorus_bench::cluster::process::Process;
 use chorus_bench::cluster::providers::{self, ProviderSpeed, Providers, is_sick};
 use chorus_bench::cluster::rows::Files;
+use chorus_bench::cluster::silence::{self, Look, Silence};
 use chorus_bench::time::{pause, stopwatch};
 use chorus_core::artifact::ArtifactHash;
 use chorus_provider_sim::engine::journal::Outcome;
 
-use crate::stall::{Look, Silence};
-
-/// Longest silence that passes, in seconds.
-pub(crate) const STALL: f64 = 15.0;
 /// Longest time of one series.
 const LONGEST: f64 = 300.0;
 /// Time between two looks.
@@ -91,7 +88,7 @@ impl Series {
             Some(code) => faults.push(format!("the last process ended with {code}")),
             None => faults.push(format!("not done in {LONGEST:.0} s")),
         }
-        if self.longest > STALL {
+        if self.longest > silence::LONGEST {
             faults.push(format!("nothing was seen for {:.1} s", self.longest));
         }
         if self.passed > 0 {
@@ -207,9 +204,9 @@ impl Running {
             .iter()
             .filter(|entry| entry.outcome == Outcome::Open);
         let look = Look {
-            calls: journal.len(),
-            open: open.count(),
-            output: self.process.output().len(),
+            calls: journal.len() as u64,
+            seen: self.process.output().len() as u64,
+            is_explained: open.count() > 0,
         };
         self.silence.look(look, (self.took)());
         Ok(())

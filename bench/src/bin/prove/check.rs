@@ -36,6 +36,12 @@ impl Check {
         }
     }
 
+    /// Returns true if the check passes.
+    #[cfg(test)]
+    pub(crate) const fn holds(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// Prints the result and returns true if the check passed.
     pub(crate) fn print(&self) -> bool {
         let holds = self.faults.is_empty();

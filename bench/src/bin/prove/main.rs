@@ -14,6 +14,7 @@ mod points;
 mod progress;
 mod proof;
 mod runs;
+mod stalls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chorus_bench::cluster::briefs::{self, Submission};
 use chorus_bench::cluster::client::Client;
-use chorus_bench::cluster::fleet::Role;
+use chorus_bench::cluster::fleet::{Member, Role};
 use chorus_bench::cluster::installation::{Cluster, Paths};
 use chorus_bench::cluster::observer::BusObserver;
 use chorus_bench::cluster::providers::ProviderSpeed;
@@ -19,6 +19,7 @@ use crate::order;
 use crate::points::{self, POINTS};
 use crate::progress::Progress;
 use crate::runs::Run;
+use crate::stalls::Stalls;
 
 /// Parameters of the proof.
 #[derive(Debug, Clone)]
@@ -63,6 +64,7 @@ struct Proof {
     services: Services,
     observer: BusObserver,
     client: Client,
+    stalls: Stalls,
     progress: Progress,
     submissions: Vec<Submission>,
     checks: Vec<Check>,
@@ -101,6 +103,12 @@ impl Proof {
             cluster.fleet.members.len()
         ));
         let client = cluster.client()?;
+        let processes = cluster.fleet.members.iter().map(Member::health_address);
+        let stalls = Stalls::watch(
+            client.clone(),
+            cluster.providers.witness(),
+            processes.collect(),
+        )?;
         let mut submissions = vec![briefs::long_document(&paths.root)?];
         submissions.extend(briefs::surveys(plan.seed, plan.briefs));
         Ok(Self {
@@ -108,6 +116,7 @@ impl Proof {
             services,
             observer,
             client,
+            stalls,
             progress,
             submissions,
             checks: Vec::new(),
@@ -241,6 +250,7 @@ impl Proof {
             check::tasks(&census)?,
         );
         let mut checks = std::mem::take(&mut self.checks);
+        checks.push(self.stalls.check());
         checks.extend(self.check_runs(&census, undisturbed).await?);
         let ended = self.cluster.fleet.ended()?;
         checks.extend([
