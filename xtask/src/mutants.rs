@@ -4,9 +4,11 @@
 //! A [`Mutant`] replaces one text of a file by another. The text must occur exactly once,
 //! regardless of white space, so that drift is noticed. A mutant that no run finds, or that another
 //! invariant than the expected ones finds, fails the command. Faults that a second safety net hides
-//! are planted in simulations without that net, in which the unchanged program must hold.
+//! are planted in simulations without that net, in which the unchanged program must hold. A run that
+//! does not end is killed after ten minutes, and is a finding.
 
 mod field;
+mod limited;
 mod table;
 mod text;
 

@@ -7,16 +7,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
+use super::limited::output_within;
 use super::table::{Edit, World};
 use super::text::places;
 
 /// Folders that are not copied, at any depth.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
+
+/// Longest run of a simulation or of the tests of one mutant; a run that takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// The copy of the sources with its target directory.
 pub(super) struct Field {
@@ -121,7 +125,9 @@ impl Field {
         for net in world.without {
             command.args(["--without", net]);
         }
-        let run = command.output().context("start the world")?;
+        let Some(run) = output_within(&mut command, LONGEST)? else {
+            return Ok(Some(hung()));
+        };
         let output = String::from_utf8_lossy(&run.stdout);
         match output.lines().find_map(broken) {
             Some(found) => Ok(Some(found)),
@@ -133,22 +139,24 @@ impl Field {
     /// Runs tests of one package; the finding is the first one that fails.
     pub(super) fn test(&self, package: &str, filter: &str) -> anyhow::Result<Option<Found>> {
         let cargo = |more: &[&str]| {
-            Command::new("cargo")
+            let mut command = Command::new("cargo");
+            command
                 .args(["test", "--quiet", "--package", package])
                 .args(more)
                 .env("CARGO_TARGET_DIR", &self.target)
-                .current_dir(&self.root)
-                .output()
-                .context("start cargo")
+                .current_dir(&self.root);
+            command
         };
-        let built = cargo(&["--no-run"])?;
+        let built = cargo(&["--no-run"]).output().context("start cargo")?;
         ensure!(
             built.status.success(),
             "the tests of the copy in {} do not build:\n{}",
             self.root.display(),
             String::from_utf8_lossy(&built.stderr)
         );
-        let run = cargo(&[filter])?;
+        let Some(run) = output_within(&mut cargo(&[filter]), LONGEST)? else {
+            return Ok(Some(hung()));
+        };
         let output = String::from_utf8_lossy(&run.stdout);
         let failed = output
             .lines()
@@ -157,6 +165,14 @@ impl Field {
             invariant: test.to_owned(),
             seed: None,
         }))
+    }
+}
+
+/// Finding of a run that did not end in time.
+fn hung() -> Found {
+    Found {
+        invariant: format!("no end in {} s", LONGEST.as_secs()),
+        seed: None,
     }
 }
 
