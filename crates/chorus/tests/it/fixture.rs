@@ -13,7 +13,6 @@ use chorus_provider_sim::config::{
     Config, Dialect, Limits, ModelConfig, OrganisationConfig, OrganisationStatus, ProviderConfig,
     Service,
 };
-use chorus_provider_sim::engine::fault::FaultRule;
 use chorus_provider_sim::engine::journal::Entry;
 use chorus_provider_sim::engine::quota::Counted;
 use chorus_provider_sim::http::ServerHandle;
@@ -230,11 +229,6 @@ impl Fixture {
             .lines()
             .map(|line| serde_json::from_str(line).expect("a line of the journal"))
             .collect()
-    }
-
-    /// Replaces the faults of the providers, as a top-up of an account does.
-    pub(crate) fn set_faults(&self, faults: Vec<FaultRule>) {
-        self.witness.set_faults(faults);
     }
 
     /// The only project of the data folder.
