@@ -56,9 +56,11 @@ impl Stalls {
             let elapsed = stopwatch();
             loop {
                 let looks = watch.looks().await;
-                let mut silences = own.lock().unwrap_or_else(PoisonError::into_inner);
-                record(&mut silences, looks, elapsed());
-                drop(silences);
+                record(
+                    &mut own.lock().unwrap_or_else(PoisonError::into_inner),
+                    looks,
+                    elapsed(),
+                );
                 pause(INTERVAL).await;
             }
         });
