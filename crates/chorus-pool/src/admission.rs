@@ -1,37 +1,28 @@
 //! Chooses a credential for each waiting call and reserves on it: the only async part of the pool.
 //!
-//! [`Admission`] owns the queue, asks the limiter for the head of each line, and sleeps until the head fits, a limit
+//! [`Admission`] asks the limiter what its [`Engine`] says, and sleeps until a head is expected to fit, a limit
 //! changes, or [`Settings::poll`] has passed. The dispatcher runs one for all tasks, a gateway one for its
 //! interactive calls. It never calls a provider and keeps nothing that cannot be rebuilt.
 
-mod ask;
-mod queue;
-mod reason;
-mod slots;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision, WaitReason};
-use chorus_core::catalog::Model;
 use chorus_core::id::{
     AccountId, CredentialId, GroupId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
 };
-use chorus_core::limit::GroupChange;
-use chorus_core::port::directory::{CredentialState, Mark};
+use chorus_core::limit::End;
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
-use crate::breaker::{Breakers, RouteReport};
-use crate::endpoint_index::{Endpoint, EndpointIndex, RoleModels};
-use crate::estimate::{Estimator, UsageSample};
-use crate::health::AccountHealth;
+use crate::endpoint_index::{EndpointIndex, RoleModels};
+pub use crate::engine::{ChoiceReason, PoolSlots};
+use crate::engine::{Counts, Effect, Engine};
+use crate::estimate::Estimator;
 use crate::order::Fairness;
-use queue::{LineKey, Queue};
-pub use slots::PoolSlots;
 
 /// Behaviour of [`Admission`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +106,7 @@ pub struct Rest {
 }
 
 /// Models that may serve a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ModelSelector {
     /// Models of a role, chosen by [`EndpointIndex::choose`].
     Role(ModelRole),
@@ -140,6 +131,8 @@ pub struct Decided {
     pub decision: DispatchDecision,
     /// Weighted tokens that were charged to tenant and project, for [`Admission::correct`].
     pub charged: u64,
+    /// Reason for which the endpoint was chosen; none for a call that was refused.
+    pub because: Option<ChoiceReason>,
 }
 
 /// The limiter has lost its state: leases must be restored before the next reservation.
@@ -151,36 +144,11 @@ pub struct StateLost;
 pub struct Admission {
     limits: Arc<dyn LimitState>,
     clock: Arc<dyn Clock>,
-    settings: Settings,
-    index: EndpointIndex,
-    roles: RoleModels,
-    estimator: Estimator,
-    breakers: Breakers,
-    health: AccountHealth,
-    queue: Queue,
-    resting: BTreeMap<LineKey, Pause>,
-    decided: Vec<Decided>,
-    lost: bool,
-    /// Leases that may be reserved: they were asked for, and the answer was lost or is not returned yet.
-    asked: BTreeSet<LeaseId>,
-    /// True if calls are to be assigned to lines again, because endpoints opened or closed.
-    line_up_again: bool,
-    /// Calls that the workers of each pool can begin; none while they are not counted.
-    slots: Option<BTreeMap<Pool, PoolSlots>>,
-    /// State of each credential as it was seen last.
-    states: BTreeMap<CredentialId, (CredentialState, Option<Mark>)>,
-    changes: BoxStream<'static, GroupChange>,
-}
-
-/// A line that is not asked for until its head may fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Pause {
-    head: LeaseId,
-    until: Timestamp,
-    /// Reason of the wait; none when the limiter did not answer.
-    why: Option<WaitReason>,
-    /// Groups from which no later head takes while this one waits.
-    books: Vec<GroupId>,
+    pub(crate) engine: Engine,
+    is_lost: bool,
+    /// A lease that was granted on a credential that is gone, to be ended.
+    unused: Option<LeaseId>,
+    changes: BoxStream<'static, GroupId>,
 }
 
 impl Admission {
@@ -196,123 +164,62 @@ impl Admission {
         Self {
             limits,
             clock,
-            settings,
-            index,
-            roles,
-            estimator: Estimator::default(),
-            breakers: Breakers::default(),
-            health: AccountHealth::default(),
-            queue: Queue::default(),
-            resting: BTreeMap::new(),
-            decided: Vec::new(),
-            lost: false,
-            asked: BTreeSet::new(),
-            line_up_again: false,
-            slots: None,
-            states: BTreeMap::new(),
+            engine: Engine::new(settings, index, roles),
+            is_lost: false,
+            unused: None,
             changes,
         }
     }
 
     /// Queues a call; one with the same lease is replaced.
     pub fn push(&mut self, request: AdmissionRequest) {
-        self.remove(request.lease);
-        self.place(request, self.clock.now());
+        self.engine.push(&request, self.clock.now());
     }
 
     /// Removes a call. Its lease may be reserved although no decision was returned: see [`Admission::may_hold`].
     pub fn remove(&mut self, lease: LeaseId) -> Option<AdmissionRequest> {
-        self.queue.remove(lease)
+        self.engine.remove(lease)
     }
 
     /// Returns true if the lease of a removed call may be reserved; the caller ends it as unused.
     pub fn may_hold(&mut self, lease: LeaseId) -> bool {
-        self.asked.remove(&lease)
+        self.engine.asked.remove(&lease)
     }
 
     /// Replaces the calls that wait in the rows and were not pushed.
     pub fn set_rest(&mut self, rest: &[Rest]) {
-        self.queue.rest = self.work_of(rest, self.clock.now());
+        self.engine.set_rest(rest, self.clock.now());
     }
 
     /// Returns true if the call of this lease is queued.
     pub fn waits(&self, lease: LeaseId) -> bool {
-        self.queue.contains(lease)
+        self.engine.contains(lease)
     }
 
     /// Number of queued calls.
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.engine.len()
     }
 
     /// Returns true if no call is queued.
     pub fn is_empty(&self) -> bool {
-        self.queue.len() == 0
+        self.engine.len() == 0
     }
 
     /// Index of the endpoints that calls may use.
     pub const fn index(&self) -> &EndpointIndex {
-        &self.index
+        &self.engine.index
     }
 
-    /// Changes the endpoints. If `change` returns true, every queued call is assigned to a line again.
+    /// Changes the endpoints. If `change` returns true, the lines that may use other endpoints than before get them,
+    /// and calls move to other lines where other models serve them.
     pub fn update_endpoints(&mut self, change: impl FnOnce(&mut EndpointIndex) -> bool) {
-        if change(&mut self.index) {
-            self.learn_states();
-            self.line_up_again();
-        }
-    }
-
-    /// Rests accounts with parked credentials until a probe, and forgets the failures of those with newer evidence.
-    fn learn_states(&mut self) {
-        for endpoint in self.index.all() {
-            let state = (endpoint.state.clone(), endpoint.mark);
-            if self.states.get(&endpoint.credential) == Some(&state) {
-                continue;
-            }
-            match &endpoint.state {
-                CredentialState::Active => {
-                    // The first sight of an account is no news of it.
-                    let mut others = self.index.all().filter(|other| {
-                        (other.account, &other.provider) == (endpoint.account, &endpoint.provider)
-                    });
-                    if others.any(|other| self.states.contains_key(&other.credential)) {
-                        self.health.forget(endpoint.account, &endpoint.provider);
-                    }
-                }
-                CredentialState::Parked { until, .. } => {
-                    // Other keys of the account go on; its last one is tried by one call.
-                    let mut all = self.index.all().filter(|other| {
-                        (other.account, &other.provider) == (endpoint.account, &endpoint.provider)
-                    });
-                    if all.all(|other| !matches!(other.state, CredentialState::Active)) {
-                        self.health
-                            .rest_until(endpoint.account, &endpoint.provider, *until);
-                    }
-                }
-                CredentialState::Refused { .. }
-                | CredentialState::Paused { .. }
-                | CredentialState::Draining { .. } => {}
-            }
-            self.states.insert(endpoint.credential, state);
-        }
+        self.engine.update_endpoints(change, self.clock.now());
     }
 
     /// Returns the credentials of an account that answers although they were parked.
     pub fn answers_again(&self, tenant: &Tenant, call: &CallSummary) -> Vec<CredentialId> {
-        let now = self.clock.now();
-        let is_parked = |endpoint: &&Endpoint| {
-            endpoint.account == call.account
-                && endpoint.provider == call.provider
-                && matches!(&endpoint.state, CredentialState::Parked { until, .. } if *until <= now)
-        };
-        let endpoints = self.index.endpoints(tenant).iter();
-        let parked = endpoints
-            .filter(is_parked)
-            .map(|endpoint| endpoint.credential);
-        parked
-            .filter(|_| call.complete && call.class.is_none())
-            .collect()
+        self.engine.answers_again(tenant, call, self.clock.now())
     }
 
     /// Replaces the estimated use of an ended call by its real use, so that tenants and projects share fairly.
@@ -326,7 +233,18 @@ impl Admission {
         let used = call
             .usage
             .map_or(0, |usage| Fairness::weight(usage.prompt(), usage.output));
-        self.queue.fairness.correct(tenant, project, charged, used);
+        self.engine.correct(tenant, project, charged, used);
+    }
+
+    /// Weighted tokens that each project has used: what a successor needs to share as fairly.
+    pub fn use_of_projects(&self) -> Vec<(Tenant, Option<ProjectId>, u64)> {
+        self.engine.export_use()
+    }
+
+    /// Adds the use of a project's calls that were admitted before this process began; a call weighs
+    /// [`Fairness::weight`] of its tokens.
+    pub fn restore_use(&mut self, tenant: &Tenant, project: Option<ProjectId>, used: u64) {
+        self.engine.import_use(tenant, project, used);
     }
 
     /// Counts the real use of a call that this queue did not admit: one of an earlier term.
@@ -339,7 +257,12 @@ impl Admission {
 
     /// Estimator of the use of calls.
     pub const fn estimator(&self) -> &Estimator {
-        &self.estimator
+        &self.engine.estimator
+    }
+
+    /// Numbers of operations so far.
+    pub const fn counts(&self) -> Counts {
+        self.engine.counts
     }
 
     /// Learns from the end of a call that ended now, as [`call_ended_at`](Self::call_ended_at) does.
@@ -350,85 +273,100 @@ impl Admission {
     /// Learns from the end of a call at `at`: estimates from a complete reply, the breaker of its route
     /// and the health of its account from every end.
     pub fn call_ended_at(&mut self, call: &CallSummary, at: Timestamp) {
-        if let Some(usage) = call.usage.filter(|_| call.complete) {
-            self.estimator.learn(&UsageSample {
-                provider: call.provider.clone(),
-                model: call.model.clone(),
-                kind: call.kind,
-                size: call.size,
-                usage,
-                took: call.took,
-            });
-        }
-        self.line_up_again |= self.health.ended(call, at);
-        let report = RouteReport::of(call.class, call.complete);
-        self.line_up_again |=
-            self.breakers
-                .ended(&call.provider, &call.model, call.account, report, at);
-        self.resting.clear();
+        self.engine.call_ended(call, at, self.clock.now());
     }
 
     /// Gives back the probe's slot of a dispatched call that was never made: its delivery was not claimed or was
     /// cancelled.
     pub fn call_dropped(&mut self, account: AccountId, provider: &ProviderId, model: &ModelSlug) {
         let now = self.clock.now();
-        self.health.dropped(account, provider, model);
-        self.breakers
-            .ended(provider, model, account, RouteReport::Ignored, now);
-        self.resting.clear();
+        self.engine.call_dropped(account, provider, model, now);
+    }
+
+    /// Replaces the slots of all pools. Without a first call of this method, slots are not counted.
+    pub fn set_slots(&mut self, slots: BTreeMap<Pool, PoolSlots>) {
+        self.engine.set_slots(slots);
+    }
+
+    /// Gives back the slot of a call that has ended.
+    pub fn slot_freed(&mut self, pool: &Pool) {
+        self.engine.slot_freed(pool);
+    }
+
+    /// Returns the reason why a queued call waits; none when it may be admitted at the next question, or waits
+    /// only for its `not_before`.
+    pub fn wait_reason(&self, lease: LeaseId) -> Option<WaitReason> {
+        self.engine.wait_reason(lease, self.clock.now())
     }
 
     /// Waits for decisions and returns all of them. Dropping the wait loses nothing: decisions made meanwhile are
     /// returned by the next call. Decisions made before the limiter lost its state come before [`StateLost`].
     pub async fn next(&mut self) -> Result<Vec<Decided>, StateLost> {
         loop {
-            let now = self.clock.now();
-            self.wake(now);
-            self.ask_all_lines(now).await;
-            if !self.decided.is_empty() {
-                let decided = std::mem::take(&mut self.decided);
+            self.take_changes();
+            self.engine.wake(self.clock.now());
+            self.ask().await;
+            if !self.engine.decided.is_empty() {
+                let decided = std::mem::take(&mut self.engine.decided);
                 for one in &decided {
-                    self.asked.remove(&one.request.lease);
+                    self.engine.asked.remove(&one.request.lease);
                 }
                 return Ok(decided);
             }
-            if std::mem::take(&mut self.lost) {
+            if std::mem::take(&mut self.is_lost) {
                 return Err(StateLost);
             }
-            self.sleep(now).await;
+            self.sleep().await;
         }
     }
 
-    /// Moves calls that were deferred until now into their lines.
-    fn wake(&mut self, now: Timestamp) {
-        for request in self.queue.due(now) {
-            self.place(request, now);
-        }
-        if self.line_up_again || self.queue.line_up_at.is_some_and(|at| at <= now) {
-            self.line_up_again();
-        }
-    }
-
-    async fn sleep(&mut self, now: Timestamp) {
-        if self.is_empty() {
-            return pending().await;
-        }
-        let resting = self.resting.values().map(|rest| rest.until);
-        let until = resting
-            .chain(self.queue.next_due())
-            .fold(now + self.settings.poll, Timestamp::min);
-        match select(self.changes.next(), self.clock.sleep_until(until)).await {
-            Either::Left((Some(_), _)) => {
-                while let Some(Some(_)) = self.changes.next().now_or_never() {}
-                self.resting.clear();
+    /// Asks the limiter until every head waits or the batch is full.
+    async fn ask(&mut self) {
+        self.end_unused().await;
+        while let Some(question) = self.engine.question(self.clock.now()) {
+            let answer = self.limits.reserve(question.demand.clone()).await;
+            match self.engine.answered(question, answer, self.clock.now()) {
+                Effect::Nothing => {}
+                Effect::End(lease) => {
+                    self.unused = Some(lease);
+                    self.end_unused().await;
+                }
+                Effect::Lost => {
+                    self.is_lost = true;
+                    return;
+                }
             }
-            Either::Left((None, timer)) => timer.await,
-            Either::Right(((), _)) => {}
         }
     }
 
-    fn model(&self, slug: &ModelSlug) -> Option<&Model> {
-        self.index.model(slug)
+    async fn end_unused(&mut self) {
+        let Some(lease) = self.unused else {
+            return;
+        };
+        if let Err(problem) = self.limits.end(lease, End::Unused).await {
+            tracing::warn!(lease.id = %lease, error = %problem, "failed to end a lease on a credential that is gone");
+        }
+        self.unused = None;
+    }
+
+    /// Takes the hints of the limiter that have come.
+    fn take_changes(&mut self) {
+        let now = self.clock.now();
+        while let Some(Some(group)) = self.changes.next().now_or_never() {
+            self.engine.group_changed(&group, now);
+        }
+    }
+
+    async fn sleep(&mut self) {
+        let at = self.engine.wakes_at(self.clock.now());
+        let timer = match at {
+            Some(at) => self.clock.sleep_until(at),
+            None => pending().boxed(),
+        };
+        let hint = self.changes.next();
+        if let Either::Left((Some(group), _)) = select(hint, timer).await {
+            self.engine.group_changed(&group, self.clock.now());
+        }
     }
 }
 

@@ -128,6 +128,46 @@ impl EndpointIndex {
             .collect()
     }
 
+    /// Returns true if a sibling of an account that may be called itself is excluded after its refusal, as
+    /// [`EndpointIndex::admissible`] says.
+    pub fn has_excluded_sibling(
+        &self,
+        tenant: &Tenant,
+        model: &ModelSlug,
+        refused_by: AccountId,
+        now: Timestamp,
+    ) -> bool {
+        let all = self.endpoints(tenant);
+        let mut refused = all
+            .iter()
+            .filter(|endpoint| endpoint.account == refused_by && endpoint.is_active(now));
+        let Some(model) = self.catalog.model(model) else {
+            return false;
+        };
+        refused.any(|refused| {
+            all.iter().any(|endpoint| {
+                endpoint.account != refused_by
+                    && !endpoint.same_owner_spill
+                    && (&endpoint.owner, &endpoint.provider) == (&refused.owner, &refused.provider)
+                    && endpoint.is_active(now)
+                    && model.routes.contains_key(&endpoint.provider)
+                    && endpoint.serves(&model.slug)
+            })
+        })
+    }
+
+    /// Returns true if an active endpoint of a tenant serves a model.
+    pub fn is_served(&self, tenant: &Tenant, model: &ModelSlug, now: Timestamp) -> bool {
+        let Some(model) = self.catalog.model(model) else {
+            return false;
+        };
+        self.endpoints(tenant).iter().any(|endpoint| {
+            model.routes.contains_key(&endpoint.provider)
+                && endpoint.is_active(now)
+                && endpoint.serves(&model.slug)
+        })
+    }
+
     /// Time at which the first parked endpoint that serves the model becomes usable.
     pub fn returns(&self, tenant: &Tenant, model: &ModelSlug) -> Option<Timestamp> {
         let until = self
@@ -268,8 +308,10 @@ impl Endpoint {
             .collect()
     }
 
-    fn serves(&self, model: &ModelSlug) -> bool {
-        !self.groups_for(model).is_empty()
+    /// Returns true if a group of the credential is for the model.
+    pub fn serves(&self, model: &ModelSlug) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|(_, models)| models.is_empty() || models.contains(model))
     }
 }
 

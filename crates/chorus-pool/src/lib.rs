@@ -12,15 +12,21 @@ pub mod bound;
 pub mod breaker;
 pub mod cost_estimate;
 pub mod endpoint_index;
+mod engine;
 pub mod estimate;
+mod fit_tree;
 pub mod health;
+mod mirror;
 pub mod order;
 pub mod size_policy;
+mod targets;
 
 pub use admission::{
-    Admission, AdmissionRequest, Decided, ModelSelector, PoolSlots, Prefix, Rest, StateLost,
+    Admission, AdmissionRequest, ChoiceReason, Decided, ModelSelector, PoolSlots, Prefix, Rest,
+    StateLost,
 };
 pub use endpoint_index::{EndpointIndex, ModelChoice, RoleModels};
+pub use engine::Counts;
 
 #[cfg(test)]
 mod tests;

@@ -2,142 +2,184 @@
 //! a tenant, then the rule of the critical path.
 //!
 //! The rule takes the call with the longest path to the end of its project if that path threatens the makespan, and
-//! the oldest call otherwise. Each set of credentials has one [`Line`], and no call passes a blocked head:
-//! backfilling cost up to eleven points of utilisation in simulation. Calls that continue an answer cut by
-//! `max_tokens` go before their peers.
+//! the oldest call otherwise; calls of the same age go in the order in which they were queued. A call that has waited
+//! for twice the time that the pool needed when it came goes before every longer path. Each set of targets has one
+//! [`Line`]. Calls that continue an answer cut by `max_tokens` go before their peers.
 
+mod fairness;
 mod rates;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::id::{LeaseId, ProjectId, Tenant};
 use chorus_core::time::{Millis, Timestamp};
 
-pub use rates::{Rates, Work};
+pub use fairness::{Fairness, PayerId};
+pub use rates::{Flow, Rates, Work};
 
 /// Time of waiting that raises the priority of a call by one.
 const AGES_IN: Millis = Millis::from_secs(10);
+/// Waiting time that is never overdue.
+const SOON: Millis = Millis::from_secs(10);
 
-/// Tenant and project that a call is served for; no project for a call outside of one.
-type Payer = (Tenant, Option<ProjectId>);
+/// Number of a waiting call.
+pub type RowId = u32;
 
 /// Properties that decide the position of a call in its [`Line`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Lease that the call will run under; identifies it here.
-    pub lease: LeaseId,
-    /// Tenant that owns the call.
-    pub tenant: Tenant,
-    /// Project of the call; none for a call outside of one.
-    pub project: Option<ProjectId>,
+    /// Number of the call.
+    pub row: RowId,
+    /// Tenant and project that it is served for.
+    pub payer: PayerId,
     /// Priority; a higher one goes first.
     pub priority: u8,
     /// Predicted time from the start of the call to the end of its project.
     pub path: Millis,
     /// Time at which the attempt was queued first.
     pub since: Timestamp,
+    /// Order in which the calls came.
+    pub sequence: u32,
     /// True if the call continues a cut answer.
     pub ahead: bool,
 }
 
-/// Calls that wait for one set of credentials.
+/// Calls that wait for one set of targets.
 #[derive(Debug, Clone, Default)]
 pub struct Line {
-    tiers: BTreeMap<Reverse<u8>, BTreeMap<Payer, Waiting>>,
+    tiers: BTreeMap<u8, Tier>,
     work: Work,
 }
 
+/// Calls of one priority.
+#[derive(Debug, Clone, Default)]
+struct Tier {
+    payers: BTreeMap<PayerId, Waiting>,
+    /// Payers by what they have used.
+    by_use: BTreeSet<(u64, PayerId)>,
+    /// Payers by the age of their oldest call.
+    by_age: BTreeSet<(Timestamp, PayerId)>,
+}
+
+/// Calls of one priority and payer.
 #[derive(Debug, Clone, Default)]
 struct Waiting {
-    ahead: BTreeSet<(Timestamp, LeaseId)>,
-    by_age: BTreeSet<(Timestamp, LeaseId)>,
-    by_path: BTreeSet<(Reverse<Millis>, Timestamp, LeaseId)>,
+    ahead: BTreeSet<(Timestamp, u32, RowId)>,
+    by_age: BTreeSet<(Timestamp, u32, RowId)>,
+    by_path: BTreeSet<(Reverse<u32>, u32, RowId)>,
+}
+
+/// The call that goes next, with the facts that decide its order among other lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Number of the call.
+    pub row: RowId,
+    /// Its priority.
+    pub priority: u8,
 }
 
 impl Line {
-    /// Adds a call with its estimated work.
-    pub fn push(&mut self, place: &Place, work: Work) {
-        let waiting = self
-            .tiers
-            .entry(Reverse(place.priority))
-            .or_default()
-            .entry((place.tenant.clone(), place.project))
-            .or_default();
+    /// Adds a call with its estimated work; `used` is what its payer has used.
+    pub fn push(&mut self, place: &Place, work: Work, used: u64) {
+        let tier = self.tiers.entry(place.priority).or_default();
+        let waiting = tier.payers.entry(place.payer).or_default();
+        let oldest = waiting.since();
         if place.ahead {
-            waiting.ahead.insert((place.since, place.lease));
+            waiting.ahead.insert(place.age_key());
         } else {
-            waiting.by_age.insert((place.since, place.lease));
-            waiting
-                .by_path
-                .insert((Reverse(place.path), place.since, place.lease));
+            waiting.by_age.insert(place.age_key());
+            waiting.by_path.insert(place.path_key());
         }
+        tier.by_use.insert((used, place.payer));
+        tier.aged(place.payer, oldest);
         self.work = self.work + work;
     }
 
     /// Removes a call with the work that it was added with.
-    pub fn remove(&mut self, place: &Place, work: Work) {
-        let Some(tier) = self.tiers.get_mut(&Reverse(place.priority)) else {
+    pub fn remove(&mut self, place: &Place, work: Work, used: u64) {
+        let Some(tier) = self.tiers.get_mut(&place.priority) else {
             return;
         };
-        let payer = (place.tenant.clone(), place.project);
-        let Some(waiting) = tier.get_mut(&payer) else {
+        let Some(waiting) = tier.payers.get_mut(&place.payer) else {
             return;
         };
-        waiting.ahead.remove(&(place.since, place.lease));
-        waiting.by_age.remove(&(place.since, place.lease));
-        waiting
-            .by_path
-            .remove(&(Reverse(place.path), place.since, place.lease));
-        if waiting.ahead.is_empty() && waiting.by_age.is_empty() {
-            tier.remove(&payer);
+        let oldest = waiting.since();
+        waiting.ahead.remove(&place.age_key());
+        waiting.by_age.remove(&place.age_key());
+        waiting.by_path.remove(&place.path_key());
+        if waiting.is_empty() {
+            tier.by_use.remove(&(used, place.payer));
+            tier.payers.remove(&place.payer);
         }
-        if tier.is_empty() {
-            self.tiers.remove(&Reverse(place.priority));
+        tier.aged(place.payer, oldest);
+        if tier.payers.is_empty() {
+            self.tiers.remove(&place.priority);
         }
         self.work = self.work - work;
     }
 
-    /// Tenant of some waiting call.
-    pub fn tenant(&self) -> Option<&Tenant> {
-        let payers = self.tiers.values().next()?;
-        payers.keys().next().map(|(tenant, _)| tenant)
+    /// Takes the changed use of a payer.
+    pub fn used(&mut self, payer: PayerId, before: u64, after: u64) {
+        for tier in self.tiers.values_mut() {
+            if tier.by_use.remove(&(before, payer)) {
+                tier.by_use.insert((after, payer));
+            }
+        }
     }
 
-    /// Returns the call to be admitted next; `rates` tell how long the work takes that is left in the line and in
-    /// the `rest`, which waits elsewhere.
+    /// Returns the call to be admitted next. `drain` is the time that the pool needs for everything that waits, and
+    /// `overdue_at` the time from which a call is overdue.
     pub fn head(
         &self,
-        fairness: &Fairness,
-        rates: &Rates,
-        rest: Work,
+        drain: Millis,
+        overdue_at: impl Fn(RowId) -> Timestamp,
         now: Timestamp,
-    ) -> Option<LeaseId> {
-        let (_, payers) = self
-            .tiers
-            .iter()
-            .max_by_key(|(Reverse(priority), payers)| {
-                let since = payers.values().filter_map(Waiting::since).min();
-                (aged(*priority, since.unwrap_or(now), now), *priority)
-            })?;
-        let (_, waiting) = payers
-            .iter()
-            .min_by_key(|((tenant, project), _)| fairness.used_by(tenant, *project))?;
-        if let Some((_, lease)) = waiting.ahead.first() {
-            return Some(*lease);
-        }
-        let (_, oldest) = waiting.by_age.first()?;
-        let (Reverse(path), _, longest) = waiting.by_path.first()?;
-        Some(if threatens(*path, rates.drain(&(self.work + rest))) {
-            *longest
-        } else {
-            *oldest
+    ) -> Option<Head> {
+        let (priority, tier) = match self.tiers.len() {
+            1 => self.tiers.last_key_value()?,
+            _ => self.tiers.iter().max_by_key(|(priority, tier)| {
+                let since = tier.since().unwrap_or(now);
+                (aged(**priority, since, now), **priority)
+            })?,
+        };
+        let (_, payer) = tier.by_use.first()?;
+        let row = tier.payers.get(payer)?.head(drain, overdue_at, now)?;
+        Some(Head {
+            row,
+            priority: *priority,
         })
+    }
+
+    /// Returns the calls that go next after the head, without regard to fairness: at most `count`, the oldest first.
+    pub fn after_head(&self, count: usize) -> Vec<RowId> {
+        let tiers = self.tiers.values().rev();
+        let payers =
+            tiers.flat_map(|tier| tier.by_use.iter().map(|(_, payer)| &tier.payers[payer]));
+        let rows = payers.flat_map(|waiting| waiting.by_age.iter().map(|(_, _, row)| *row));
+        rows.take(count).collect()
+    }
+
+    /// Time since which the oldest call of each priority waits.
+    pub fn ages(&self) -> impl Iterator<Item = (u8, Timestamp)> {
+        let tiers = self.tiers.iter();
+        tiers.filter_map(|(priority, tier)| Some((*priority, tier.since()?)))
     }
 
     /// Returns true if no call waits.
     pub fn is_empty(&self) -> bool {
         self.tiers.is_empty()
+    }
+
+    /// Numbers of all calls.
+    pub fn rows(&self) -> Vec<RowId> {
+        let waiting = self.tiers.values().flat_map(|tier| tier.payers.values());
+        let rows = waiting.flat_map(|waiting| waiting.ahead.iter().chain(&waiting.by_age));
+        rows.map(|(_, _, row)| *row).collect()
+    }
+
+    /// Number of waiting calls.
+    pub const fn len(&self) -> u64 {
+        self.work.calls
     }
 
     /// Sum of the estimated [`Work`] of all waiting calls.
@@ -146,11 +188,57 @@ impl Line {
     }
 }
 
+impl Place {
+    const fn age_key(&self) -> (Timestamp, u32, RowId) {
+        (self.since, self.sequence, self.row)
+    }
+
+    fn path_key(&self) -> (Reverse<u32>, u32, RowId) {
+        let path = u32::try_from(self.path.0).unwrap_or(u32::MAX);
+        (Reverse(path), self.sequence, self.row)
+    }
+}
+
+impl Tier {
+    fn since(&self) -> Option<Timestamp> {
+        self.by_age.first().map(|(since, _)| *since)
+    }
+
+    /// Corrects the age of a payer whose oldest call was `before`.
+    fn aged(&mut self, payer: PayerId, before: Option<Timestamp>) {
+        let after = self.payers.get(&payer).and_then(Waiting::since);
+        if before != after {
+            before.map(|since| self.by_age.remove(&(since, payer)));
+            after.map(|since| self.by_age.insert((since, payer)));
+        }
+    }
+}
+
 impl Waiting {
+    fn head(
+        &self,
+        drain: Millis,
+        overdue_at: impl Fn(RowId) -> Timestamp,
+        now: Timestamp,
+    ) -> Option<RowId> {
+        if let Some((_, _, row)) = self.ahead.first() {
+            return Some(*row);
+        }
+        let (_, _, oldest) = self.by_age.first()?;
+        let (Reverse(path), _, longest) = self.by_path.first()?;
+        let is_longest = threatens(Millis(u64::from(*path)), drain) && overdue_at(*oldest) > now;
+        Some(if is_longest { *longest } else { *oldest })
+    }
+
     /// Time since which its oldest call waits.
     fn since(&self) -> Option<Timestamp> {
         let oldest = [self.ahead.first(), self.by_age.first()];
-        oldest.into_iter().flatten().map(|(since, _)| *since).min()
+        let since = oldest.into_iter().flatten().map(|(since, _, _)| *since);
+        since.min()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ahead.is_empty() && self.by_age.is_empty()
     }
 }
 
@@ -159,87 +247,14 @@ pub fn aged(priority: u8, since: Timestamp, now: Timestamp) -> u64 {
     u64::from(priority) + now.since(since).0 / AGES_IN.0
 }
 
+/// Time at which a call that comes now is overdue, given the time that the pool needs for what is ahead of it.
+pub fn overdue(drain: Millis, now: Timestamp) -> Timestamp {
+    now + SOON + Millis(drain.0.saturating_mul(2))
+}
+
 /// Returns true if a path threatens the makespan: it is at least 0.3 of the time the pool needs, less ten seconds.
 fn threatens(path: Millis, drain: Millis) -> bool {
     u128::from(path.0) * 10 + 100_000 >= u128::from(drain.0) * 3
-}
-
-/// Maximum number of projects with a counter; beyond it the least served ones are forgotten.
-const PROJECTS: usize = 10_000;
-
-/// Virtual token counters: the tenant that has been served least goes first, and of its projects the one that has.
-#[derive(Debug, Clone, Default)]
-pub struct Fairness {
-    counters: BTreeMap<Tenant, u64>,
-    projects: BTreeMap<ProjectId, u64>,
-}
-
-impl Fairness {
-    /// Weighted tokens that a tenant has used.
-    pub fn used(&self, tenant: &Tenant) -> u64 {
-        self.counters.get(tenant).copied().unwrap_or(0)
-    }
-
-    /// Lifts the counter of a tenant without waiting calls to the lowest of the others, so that absence earns nothing.
-    pub fn joins<'a>(&mut self, tenant: &Tenant, waiting: impl Iterator<Item = &'a Tenant>) {
-        let least = waiting.map(|other| self.used(other)).min().unwrap_or(0);
-        let counter = self.counters.entry(tenant.clone()).or_insert(0);
-        *counter = (*counter).max(least);
-    }
-
-    /// Weighted tokens that a tenant and a project have used.
-    pub fn used_by(&self, tenant: &Tenant, project: Option<ProjectId>) -> (u64, u64) {
-        let counter = project.and_then(|project| self.projects.get(&project));
-        (self.used(tenant), counter.copied().unwrap_or(0))
-    }
-
-    /// Lifts the counter of a project without waiting calls to the lowest of the others.
-    pub fn project_joins(&mut self, project: ProjectId, waiting: impl Iterator<Item = ProjectId>) {
-        let used = |other| self.projects.get(&other).copied().unwrap_or(0);
-        let least = waiting.map(used).min().unwrap_or(0);
-        let counter = self.projects.entry(project).or_insert(0);
-        *counter = (*counter).max(least);
-        if self.projects.len() > PROJECTS
-            && let Some((least, _)) = self.projects.iter().min_by_key(|(_, used)| **used)
-        {
-            let least = *least;
-            self.projects.remove(&least);
-        }
-    }
-
-    /// Adds the tokens of an admitted call; a produced token weighs as much as five read ones. Returns the sum.
-    pub fn serve(
-        &mut self,
-        tenant: &Tenant,
-        project: Option<ProjectId>,
-        input: u64,
-        output: u64,
-    ) -> u64 {
-        let weight = Self::weight(input, output);
-        *self.counters.entry(tenant.clone()).or_insert(0) += weight;
-        if let Some(project) = project {
-            *self.projects.entry(project).or_insert(0) += weight;
-        }
-        weight
-    }
-
-    /// Replaces the estimate of an ended call by its real use.
-    pub fn correct(
-        &mut self,
-        tenant: &Tenant,
-        project: Option<ProjectId>,
-        estimated: u64,
-        used: u64,
-    ) {
-        let corrected = |counter: &mut u64| *counter = (*counter + used).saturating_sub(estimated);
-        self.counters.get_mut(tenant).map(corrected);
-        project.and_then(|project| self.projects.get_mut(&project).map(corrected));
-    }
-
-    /// Weight of a call with this use.
-    pub const fn weight(input: u64, output: u64) -> u64 {
-        input.saturating_add(output.saturating_mul(5))
-    }
 }
 
 #[cfg(test)]

@@ -268,7 +268,7 @@ fn a_role_takes_the_strongest_model_that_some_account_serves_and_none_is_an_end(
         .choose(
             &home(),
             ModelRole::Writer,
-            &pool.admission.roles,
+            &pool.admission.engine.roles,
             Timestamp(0),
         )
         .expect("gpt serves it");
@@ -425,7 +425,7 @@ fn lost_replies_and_dropped_waits_reserve_each_call_once() {
         asked: AtomicU32::new(0),
     };
     let index = pool.admission.index().clone();
-    let roles = pool.admission.roles.clone();
+    let roles = pool.admission.engine.roles.clone();
     pool.admission = Admission::new(
         Arc::new(forgetful),
         Arc::clone(&clock),

@@ -112,9 +112,8 @@ impl EndpointIndex {
         (unfit, is_open): (&[ModelSlug], impl Fn(&ModelSlug) -> bool),
     ) -> Result<ModelChoice, Unserved> {
         let tiers = roles.get(&role).map(Vec::as_slice).unwrap_or_default();
-        let is_served = |model: &ModelSlug| {
-            !unfit.contains(model) && !self.admissible(tenant, model, None, now).is_empty()
-        };
+        let is_served =
+            |model: &ModelSlug| !unfit.contains(model) && self.is_served(tenant, model, now);
         let has_open = tiers
             .iter()
             .flatten()
@@ -168,7 +167,7 @@ impl EndpointIndex {
         now: Timestamp,
     ) -> Result<(), Unserved> {
         match (
-            self.admissible(tenant, model, None, now).is_empty(),
+            !self.is_served(tenant, model, now),
             self.returns(tenant, model),
         ) {
             (false, _) => Ok(()),

@@ -1,18 +1,13 @@
-//! Rates of a set of credentials, and the time that the set needs for the work left.
-//!
-//! Levels are known to the limiter only, so saved amounts are not subtracted: the time is too long by at most one
-//! burst, and the oldest call is preferred a little longer at the start of a run. Tasks that are not ready yet are
-//! not known either: the time is too short for them, which prefers long paths. [`Line::head`](super::Line::head)
-//! uses both.
+//! Rates and levels of a set of accounts, and the time that the set needs for the work left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
 
 use chorus_core::attempt::CallSize;
 use chorus_core::catalog::Model;
 use chorus_core::id::{GroupId, ProviderId};
-use chorus_core::limit::{Dimension, QuotaGroup, Window};
+use chorus_core::limit::{Dimension, Limit, QuotaGroup, Window};
 use chorus_core::task_kind::TaskKind;
 use chorus_core::time::Millis;
 
@@ -29,6 +24,130 @@ pub struct Work {
     pub output: u64,
     /// Time that the calls occupy a slot.
     pub service: Millis,
+}
+
+/// One limit of an account, as far as it counts for the [`Rates`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flow {
+    /// Dimension of the limit.
+    pub dimension: Dimension,
+    /// Amount that comes back in a second; the slots for concurrency.
+    pub per_second: f64,
+    /// Amount left now.
+    pub level: f64,
+}
+
+impl Flow {
+    /// Flow of a limit with this level; none where its amount comes back too seldom to wait for.
+    pub fn of(limit: &Limit, level: f64) -> Option<Self> {
+        let per_second = match limit.window {
+            Window::Bucket { per_ms } | Window::Sliding { per_ms } => {
+                limit.amount as f64 * 1000.0 / per_ms.max(1) as f64
+            }
+            Window::Held => limit.amount as f64,
+            Window::Day { .. } | Window::Month => return None,
+        };
+        Some(Self {
+            dimension: limit.dimension,
+            per_second,
+            level,
+        })
+    }
+}
+
+/// Refill per second and levels of all accounts of a set, and their slots.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rates {
+    sums: [Option<Sum>; DIMENSIONS.len()],
+    seen: BTreeSet<Vec<u32>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sum {
+    per_second: f64,
+    level: f64,
+}
+
+/// Dimensions that limit the time; money does not.
+const DIMENSIONS: [Dimension; 5] = [
+    Dimension::Requests,
+    Dimension::InputTokens,
+    Dimension::OutputTokens,
+    Dimension::TotalTokens,
+    Dimension::Concurrency,
+];
+
+impl Rates {
+    /// Rates of credentials with full limits, given the groups of each.
+    pub fn of(credentials: &[Vec<Arc<QuotaGroup>>]) -> Self {
+        let mut rates = Self::default();
+        let mut numbers: Vec<&GroupId> = Vec::new();
+        for groups in credentials {
+            let mut keys = Vec::with_capacity(groups.len());
+            for group in groups {
+                let known = numbers.iter().position(|id| **id == group.id);
+                keys.push(known.unwrap_or(numbers.len()) as u32);
+                if known.is_none() {
+                    numbers.push(&group.id);
+                }
+            }
+            let limits = groups.iter().flat_map(|group| &group.limits);
+            rates.add(&keys, limits.filter_map(|limit| Flow::of(limit, 0.0)));
+        }
+        rates
+    }
+
+    /// Adds an account, given the numbers of its groups and their limits. Accounts of the same groups count once; a
+    /// dimension that one of them does not limit does not limit the set.
+    pub fn add(&mut self, groups: &[u32], limits: impl Iterator<Item = Flow>) {
+        let is_first = self.seen.is_empty();
+        if !self.seen.insert(groups.to_vec()) {
+            return;
+        }
+        let mut own: [Option<Sum>; DIMENSIONS.len()] = Default::default();
+        for limit in limits {
+            let Some(place) = DIMENSIONS.iter().position(|one| *one == limit.dimension) else {
+                continue;
+            };
+            let lowest = own[place].get_or_insert(Sum {
+                per_second: limit.per_second,
+                level: limit.level,
+            });
+            lowest.per_second = lowest.per_second.min(limit.per_second);
+            lowest.level = lowest.level.min(limit.level);
+        }
+        for (sum, own) in self.sums.iter_mut().zip(own) {
+            *sum = match (*sum, own) {
+                (_, own) if is_first => own,
+                (Some(sum), Some(own)) => Some(Sum {
+                    per_second: sum.per_second + own.per_second,
+                    level: sum.level + own.level,
+                }),
+                (None, _) | (_, None) => None,
+            };
+        }
+    }
+
+    /// Minimum time that this work needs beyond what the levels hold.
+    pub fn drain(&self, work: &Work) -> Millis {
+        let seconds = DIMENSIONS.iter().zip(&self.sums).map(|(dimension, sum)| {
+            let Some(sum) = sum else {
+                return 0.0;
+            };
+            let amount = match dimension {
+                Dimension::Requests => work.calls as f64,
+                Dimension::InputTokens => work.input as f64,
+                Dimension::OutputTokens => work.output as f64,
+                Dimension::TotalTokens => (work.input + work.output) as f64,
+                Dimension::Concurrency => {
+                    return work.service.as_secs_f64() / sum.per_second.max(1.0);
+                }
+                Dimension::Spend => return 0.0,
+            };
+            (amount - sum.level.max(0.0)).max(0.0) / sum.per_second.max(1e-9)
+        });
+        Millis((seconds.fold(0.0, f64::max) * 1000.0) as u64)
+    }
 }
 
 impl Work {
@@ -59,75 +178,6 @@ impl Work {
             service: Millis(self.service.0.saturating_mul(calls)),
         }
     }
-}
-
-/// Refill per second of all credentials of a set, and their slots.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rates {
-    per_second: BTreeMap<Dimension, f64>,
-    slots: Option<u64>,
-}
-
-impl Rates {
-    /// Rates of credentials, given the groups of each. Credentials of the same groups count once; a dimension that
-    /// one of them does not limit does not limit the set.
-    pub fn of(credentials: &[Vec<Arc<QuotaGroup>>]) -> Self {
-        let mut seen: BTreeSet<Vec<&GroupId>> = BTreeSet::new();
-        let mut sums: Option<BTreeMap<Dimension, f64>> = None;
-        for groups in credentials {
-            if !seen.insert(groups.iter().map(|group| &group.id).collect()) {
-                continue;
-            }
-            let own = rates_of_one(groups);
-            sums = Some(match sums {
-                None => own,
-                Some(sums) => sums
-                    .into_iter()
-                    .filter_map(|(of, sum)| own.get(&of).map(|rate| (of, sum + rate)))
-                    .collect(),
-            });
-        }
-        let mut per_second = sums.unwrap_or_default();
-        let slots = per_second
-            .remove(&Dimension::Concurrency)
-            .map(|slots| slots as u64);
-        Self { per_second, slots }
-    }
-
-    /// Minimum time that this work needs.
-    pub fn drain(&self, work: &Work) -> Millis {
-        let amount = |dimension: Dimension| match dimension {
-            Dimension::Requests => work.calls,
-            Dimension::InputTokens => work.input,
-            Dimension::OutputTokens => work.output,
-            Dimension::TotalTokens => work.input + work.output,
-            Dimension::Spend | Dimension::Concurrency => 0,
-        };
-        let by_rate = self
-            .per_second
-            .iter()
-            .map(|(of, rate)| amount(*of) as f64 / rate.max(1e-9))
-            .fold(0.0, f64::max);
-        let by_slots = self.slots.map_or(0, |slots| work.service.0 / slots.max(1));
-        Millis(((by_rate * 1000.0) as u64).max(by_slots))
-    }
-}
-
-/// Lowest rate of each dimension among the groups of one credential; slots are kept as they are.
-fn rates_of_one(groups: &[Arc<QuotaGroup>]) -> BTreeMap<Dimension, f64> {
-    let mut rates: BTreeMap<Dimension, f64> = BTreeMap::new();
-    for limit in groups.iter().flat_map(|group| &group.limits) {
-        let rate = match limit.window {
-            Window::Bucket { per_ms } | Window::Sliding { per_ms } => {
-                limit.amount as f64 * 1000.0 / per_ms.max(1) as f64
-            }
-            Window::Held => limit.amount as f64,
-            Window::Day { .. } | Window::Month => continue,
-        };
-        let lowest = rates.entry(limit.dimension).or_insert(rate);
-        *lowest = lowest.min(rate);
-    }
-    rates
 }
 
 impl Add for Work {

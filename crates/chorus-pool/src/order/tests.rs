@@ -3,19 +3,73 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chorus_core::id::{ProjectId, Tenant};
 use chorus_core::limit::{Dimension, QuotaGroup};
 
 use super::*;
 use crate::tests::{MINUTE, limit};
 
-fn place(number: u128, tenant: &str, path: u64, since: i64) -> Place {
+/// A line with the counters of its payers.
+#[derive(Default)]
+struct Bench {
+    line: Line,
+    fairness: Fairness,
+    places: BTreeMap<RowId, Place>,
+}
+
+impl Bench {
+    fn payer(&mut self, tenant: &str, project: Option<u128>) -> PayerId {
+        let project = project.map(ProjectId::new);
+        self.fairness.payer(&Tenant::new(tenant), project)
+    }
+
+    fn push(&mut self, place: Place) {
+        self.fairness.enters(place.payer);
+        let used = self.fairness.used(place.payer).1;
+        self.line.push(&place, ONE, used);
+        self.places.insert(place.row, place);
+    }
+
+    fn head(&self, rates: &Rates, rest: Work, now: i64) -> Option<RowId> {
+        let drain = rates.drain(&(self.line.work() + rest));
+        let head = self
+            .line
+            .head(drain, |_| Timestamp(i64::MAX), Timestamp(now));
+        head.map(|head| head.row)
+    }
+
+    /// Admits every call and returns their order.
+    fn order(mut self, rates: &Rates) -> Vec<RowId> {
+        let mut order = Vec::new();
+        while let Some(head) = self.head(rates, Work::default(), 0) {
+            let place = self.places[&head];
+            let before = self.fairness.used(place.payer).1;
+            self.line.remove(&place, ONE, before);
+            self.fairness.leaves(place.payer);
+            let weight = Fairness::weight(ONE.input, ONE.output);
+            self.fairness.add(place.payer, weight, 0);
+            let after = self.fairness.used(place.payer).1;
+            self.line.used(place.payer, before, after);
+            order.push(head);
+        }
+        assert!(self.line.is_empty());
+        assert_eq!(
+            self.line.work(),
+            Work::default(),
+            "what left took its work along"
+        );
+        order
+    }
+}
+
+fn place(number: u32, path: u64, since: i64) -> Place {
     Place {
-        lease: LeaseId::new(number),
-        tenant: tenant.into(),
-        project: None,
+        row: number,
+        payer: 0,
         priority: 100,
         path: Millis(path),
         since: Timestamp(since),
+        sequence: number,
         ahead: false,
     }
 }
@@ -35,37 +89,17 @@ const ONE: Work = Work {
     service: Millis(1_000),
 };
 
-fn order(places: &[Place], rates: &Rates) -> Vec<u128> {
-    let mut line = Line::default();
-    let mut fairness = Fairness::default();
-    let mut by_lease = BTreeMap::new();
-    for place in places {
-        line.push(place, ONE);
-        by_lease.insert(place.lease, place.clone());
-    }
-    let mut order = Vec::new();
-    while let Some(head) = line.head(&fairness, rates, Work::default(), Timestamp(0)) {
-        let place = &by_lease[&head];
-        line.remove(place, ONE);
-        fairness.serve(&place.tenant, place.project, ONE.input, ONE.output);
-        order.push(head.number());
-    }
-    assert!(line.is_empty());
-    assert_eq!(
-        line.work(),
-        Work::default(),
-        "what left took its work along"
-    );
-    order
+/// Order of calls of one project.
+fn order(places: &[Place], rates: &Rates) -> Vec<RowId> {
+    let mut bench = Bench::default();
+    bench.payer("a", None);
+    places.iter().for_each(|place| bench.push(*place));
+    bench.order(rates)
 }
 
 #[test]
 fn the_longest_path_goes_first_only_when_it_threatens_the_makespan() {
-    let places = [
-        place(1, "a", 1_000, 1),
-        place(2, "a", 90_000, 2),
-        place(3, "a", 20_000, 3),
-    ];
+    let places = [place(1, 1_000, 1), place(2, 90_000, 2), place(3, 20_000, 3)];
     assert_eq!(
         order(&places, &rates(60)),
         [2, 3, 1],
@@ -73,12 +107,12 @@ fn the_longest_path_goes_first_only_when_it_threatens_the_makespan() {
     );
     // Ten calls a minute, 200 waiting: twenty minutes to drain, and no path of a minute threatens that.
     let many: Vec<Place> = (0..200)
-        .map(|number| place(number, "a", 60_000 - number as u64, number as i64))
+        .map(|number| place(number, 60_000 - u64::from(number), i64::from(number)))
         .rev()
         .collect();
     assert_eq!(order(&many, &rates(10))[..3], [0, 1, 2]);
     let late_long: Vec<Place> = (0..200)
-        .map(|number| place(number, "a", number as u64 * 300, number as i64))
+        .map(|number| place(number, u64::from(number) * 300, i64::from(number)))
         .collect();
     assert_eq!(
         order(&late_long, &rates(10))[..3],
@@ -89,50 +123,55 @@ fn the_longest_path_goes_first_only_when_it_threatens_the_makespan() {
 
 #[test]
 fn a_path_threatens_less_where_more_calls_wait_elsewhere() {
-    let mut line = Line::default();
-    line.push(&place(1, "a", 1_000, 1), ONE);
-    line.push(&place(2, "a", 60_000, 2), ONE);
-    let head = |calls| {
-        let (fairness, rest) = (Fairness::default(), ONE.times(calls));
-        line.head(&fairness, &rates(60), rest, Timestamp(0))
-    };
-    assert_eq!(head(0), Some(LeaseId::new(2)), "two calls drain in seconds");
-    assert_eq!(head(2_000), Some(LeaseId::new(1)), "half an hour is left");
+    let mut bench = Bench::default();
+    bench.payer("a", None);
+    bench.push(place(1, 1_000, 1));
+    bench.push(place(2, 60_000, 2));
+    let head = |calls| bench.head(&rates(60), ONE.times(calls), 0);
+    assert_eq!(head(0), Some(2), "two calls drain in seconds");
+    assert_eq!(head(2_000), Some(1), "half an hour is left");
 }
 
 #[test]
 fn priority_beats_fairness_and_a_continued_call_stands_before_its_peers() {
-    let mut urgent = place(7, "b", 1, 99);
-    urgent.priority = 200;
-    let mut continued = place(8, "a", 1, 50);
-    continued.ahead = true;
-    let order = order(&[place(1, "a", 9_000, 1), continued, urgent], &rates(60));
-    assert_eq!(order, [7, 8, 1]);
+    let mut bench = Bench::default();
+    let (one, other) = (bench.payer("a", None), bench.payer("b", None));
+    bench.push(Place {
+        payer: one,
+        ..place(1, 9_000, 1)
+    });
+    bench.push(Place {
+        payer: one,
+        ahead: true,
+        ..place(8, 1, 50)
+    });
+    bench.push(Place {
+        payer: other,
+        priority: 200,
+        ..place(7, 1, 99)
+    });
+    assert_eq!(bench.order(&rates(60)), [7, 8, 1]);
 }
 
 #[test]
-fn tenants_take_turns_however_much_one_of_them_queues() {
-    let mut places: Vec<Place> = (0..10)
-        .map(|number| place(number, "loud", 1_000, 0))
-        .collect();
-    places.extend((100..103).map(|number| place(number, "quiet", 1_000, 500)));
-    let order = order(&places, &rates(60));
-    let last_quiet = order
-        .iter()
-        .rposition(|number| *number >= 100)
-        .expect("they are there");
-    assert!(
-        last_quiet <= 5,
-        "the quiet tenant is served within three turns: {order:?}"
-    );
-}
-
-#[test]
-fn a_tenant_that_was_away_is_not_owed_for_it() {
+fn a_project_that_was_away_is_not_owed_for_it() {
     let mut fairness = Fairness::default();
-    fairness.serve(&"loud".into(), None, 1_000, 0);
-    fairness.joins(&"new".into(), [Tenant::new("loud")].iter());
-    assert_eq!(fairness.used(&"new".into()), 1_000);
+    let loud = fairness.payer(&"loud".into(), None);
+    let new = fairness.payer(&"new".into(), None);
+    fairness.enters(loud);
+    fairness.add(loud, 1_000, 0);
+    fairness.enters(new);
+    assert_eq!(fairness.used(new).0, 1_000);
+    let (one, two) = (Some(ProjectId::new(1)), Some(ProjectId::new(2)));
+    let (one, two) = (
+        fairness.payer(&"new".into(), one),
+        fairness.payer(&"new".into(), two),
+    );
+    fairness.leaves(new);
+    fairness.enters(one);
+    fairness.add(one, 500, 0);
+    fairness.enters(two);
+    assert_eq!(fairness.used(two).1, 500);
 }
 
 #[test]
@@ -151,38 +190,77 @@ fn two_keys_of_one_group_are_as_fast_as_one() {
 }
 
 #[test]
-fn projects_of_one_tenant_take_turns_however_much_one_of_them_queues() {
-    let of = |project, number| Place {
-        project: Some(ProjectId::new(project)),
-        ..place(number, "a", 1_000, i64::try_from(number).expect("small"))
+fn levels_shorten_the_time_that_the_work_needs() {
+    let mut rates = Rates::default();
+    let flow = Flow {
+        dimension: Dimension::Requests,
+        per_second: 1.0,
+        level: 40.0,
     };
-    let mut places: Vec<Place> = (0..100).map(|number| of(1, number)).collect();
-    places.extend((100..103).map(|number| of(2, number)));
-    let order = order(&places, &rates(60));
+    rates.add(&[1], [flow].into_iter());
+    assert_eq!(rates.drain(&ONE.times(60)), Millis(20_000));
+    assert_eq!(rates.drain(&ONE.times(30)), Millis(0));
+}
+
+#[test]
+fn projects_of_one_tenant_take_turns_however_much_one_of_them_queues() {
+    let mut bench = Bench::default();
+    let (one, two) = (bench.payer("a", Some(1)), bench.payer("a", Some(2)));
+    for number in 0..100 {
+        bench.push(Place {
+            payer: one,
+            ..place(number, 1_000, i64::from(number))
+        });
+    }
+    for number in 100..103 {
+        bench.push(Place {
+            payer: two,
+            ..place(number, 1_000, i64::from(number))
+        });
+    }
+    let order = bench.order(&rates(60));
     let last = order.iter().position(|number| *number == 102);
     assert!(last.expect("it was admitted") < 6, "{order:?}");
 }
 
 #[test]
 fn age_raises_the_priority_of_a_call() {
-    let mut line = Line::default();
-    let mut low = place(1, "a", 1, 0);
-    low.priority = 1;
-    let high = place(2, "a", 1, 1_000_000);
-    line.push(&low, ONE);
-    line.push(&high, ONE);
-    let fairness = Fairness::default();
-    let head = |at| line.head(&fairness, &rates(60), Work::default(), Timestamp(at));
-    assert_eq!(head(0), Some(LeaseId::new(2)));
-    assert_eq!(head(1_000_000), Some(LeaseId::new(1)));
+    let mut bench = Bench::default();
+    bench.payer("a", None);
+    bench.push(Place {
+        priority: 1,
+        ..place(1, 1, 0)
+    });
+    bench.push(place(2, 1, 1_000_000));
+    let head = |at| bench.head(&rates(60), Work::default(), at);
+    assert_eq!(head(0), Some(2));
+    assert_eq!(head(1_000_000), Some(1));
+}
+
+#[test]
+fn a_call_that_is_overdue_goes_before_every_longer_path() {
+    let mut bench = Bench::default();
+    bench.payer("a", None);
+    bench.push(place(1, 1, 0));
+    bench.push(place(2, 90_000, 5));
+    let due = overdue(Millis(3_000), Timestamp(0));
+    assert_eq!(
+        due,
+        Timestamp(16_000),
+        "twice the drain time and ten seconds"
+    );
+    let head = |now| bench.line.head(Millis(0), |_| due, Timestamp(now));
+    assert_eq!(head(15_999).map(|head| head.row), Some(2));
+    assert_eq!(head(16_000).map(|head| head.row), Some(1));
 }
 
 #[test]
 fn the_real_use_of_a_call_replaces_its_estimate() {
-    let (tenant, project) = (Tenant::new("a"), Some(ProjectId::new(1)));
     let mut fairness = Fairness::default();
-    let charged = fairness.serve(&tenant, project, 100, 10);
-    assert_eq!(fairness.used_by(&tenant, project), (150, 150));
-    fairness.correct(&tenant, project, charged, 400);
-    assert_eq!(fairness.used_by(&tenant, project), (400, 400));
+    let payer = fairness.payer(&Tenant::new("a"), Some(ProjectId::new(1)));
+    let charged = Fairness::weight(100, 10);
+    fairness.add(payer, charged, 0);
+    assert_eq!(fairness.used(payer), (150, 150));
+    fairness.add(payer, 400, charged);
+    assert_eq!(fairness.used(payer), (400, 400));
 }

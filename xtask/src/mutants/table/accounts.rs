@@ -4,8 +4,9 @@ use super::{Edit, Mutant, tests};
 
 const HEALTH_STREAK: &str = "crates/chorus-pool/src/health/streak.rs";
 const BREAKER: &str = "crates/chorus-pool/src/breaker.rs";
-const ADMISSION_QUEUE: &str = "crates/chorus-pool/src/admission/queue.rs";
-const ADMISSION_ASK: &str = "crates/chorus-pool/src/admission/ask.rs";
+const ENGINE: &str = "crates/chorus-pool/src/engine.rs";
+const ENGINE_CHOICE: &str = "crates/chorus-pool/src/engine/choice.rs";
+const ENGINE_FIND: &str = "crates/chorus-pool/src/engine/find.rs";
 const MODEL_CHOICE: &str = "crates/chorus-pool/src/endpoint_index/model_choice.rs";
 const ORDER: &str = "crates/chorus-pool/src/order.rs";
 const DIRECTORY: &str = "crates/chorus-core/src/port/directory.rs";
@@ -33,8 +34,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a binding to an account that never ends",
         edits: &[Edit {
-            file: ADMISSION_QUEUE,
-            find: "self.bindings.insert((request.refused_until, request.lease));",
+            file: ENGINE,
+            find: "self.bindings.insert((request.refused_until, row));",
             replace: "",
         }],
         search: tests("chorus-pool", "no_longer_than_its_binding"),
@@ -42,18 +43,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "equal accounts that are used in the order of the file",
         edits: &[Edit {
-            file: ADMISSION_ASK,
-            find: "self.health.use_order(endpoint.account, &endpoint.provider)",
-            replace: "(0_u32, endpoint.credential)",
+            file: ENGINE_CHOICE,
+            find: "let turn = (target.in_flight, target.last_use, one.leaf);",
+            replace: "let turn = (0, 0, one.leaf);",
         }],
         search: tests("chorus-pool", "accounts_without_limits_share_the_calls"),
     },
     Mutant {
         name: "calls that no worker has a slot for",
         edits: &[Edit {
-            file: ADMISSION_ASK,
-            find: "&& self.has_slot(&model.pool)",
-            replace: "",
+            file: ENGINE_FIND,
+            find: "if !self.has_slot(pool) {",
+            replace: "if !self.has_slot(pool) && pool.as_str().is_empty() {",
         }],
         search: tests("chorus-pool", "than_workers_have_slots"),
     },

@@ -3,6 +3,7 @@
 use chorus_core::attempt::WaitReason;
 use chorus_core::failure::{CHANCE, CredentialReaction, RequeueReaction, retry_at};
 use chorus_core::id::Pool as PoolName;
+use chorus_core::port::directory::Mark;
 
 use super::*;
 
@@ -215,8 +216,8 @@ fn where_no_account_is_healthy_each_waiting_call_has_a_reason() {
         let leases = (1..=play.newest).map(LeaseId::new);
         let queued = leases.filter(|lease| play.pool.admission.waits(*lease));
         for lease in queued {
-            let request = play.pool.admission.queue.request(lease).expect("it waits");
-            let is_delayed = request.not_before > play.pool.time.port().now();
+            let now = play.pool.time.port().now();
+            let is_delayed = play.pool.admission.engine.is_delayed(lease, now);
             let reason = play.pool.admission.wait_reason(lease);
             assert!(is_delayed || reason.is_some(), "{class:?}: {lease}");
         }
@@ -339,7 +340,7 @@ fn a_role_falls_to_its_next_model_while_the_first_one_rests() {
         vec![ModelSlug::new("claude/sonnet")],
         vec![ModelSlug::new("gpt/mini")],
     ];
-    play.pool.admission.roles = RoleModels::from([(ModelRole::Writer, tiers)]);
+    play.pool.admission.engine.roles = RoleModels::from([(ModelRole::Writer, tiers)]);
     play.push(30);
     let at = play.run(60_000);
     assert_eq!((play.done, play.failed), (30, 0));

@@ -1,8 +1,6 @@
 //! Utilisation of a pool: the twelve unequal accounts of `reference/limits.md` 4.6, calls of uncertain size,
 //! against a provider that counts exactly and against the provable bound.
 
-use std::collections::BTreeMap;
-
 use chorus_core::limit::ReserveRule;
 use chorus_core::llm::Usage;
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use chorus_core::attempt::WaitReason;
 use chorus_core::id::Pool;
 
-use super::Admission;
+use super::Engine;
+use super::lines::LineState;
+use crate::mirror::Cause;
+use crate::targets::LineNo;
 
 /// Workers of one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,27 +19,46 @@ pub struct PoolSlots {
     pub workers: u32,
 }
 
-impl Admission {
+impl Engine {
     /// Replaces the slots of all pools. Without a first call of this method, slots are not counted.
-    pub fn set_slots(&mut self, slots: BTreeMap<Pool, PoolSlots>) {
+    pub(crate) fn set_slots(&mut self, slots: BTreeMap<Pool, PoolSlots>) {
         let has_more = |(pool, now): (&Pool, &PoolSlots)| {
             let before = self.slots.as_ref().and_then(|slots| slots.get(pool));
             now.free > before.map_or(0, |before| before.free)
         };
-        if slots.iter().any(has_more) {
-            self.resting.clear();
-        }
+        let is_more = slots.iter().any(has_more);
         self.slots = Some(slots);
+        if is_more {
+            self.open_lines_without_slots();
+        }
     }
 
     /// Gives back the slot of a call that has ended.
-    pub fn slot_freed(&mut self, pool: &Pool) {
+    pub(crate) fn slot_freed(&mut self, pool: &Pool) {
         let slots = self.slots.as_mut().and_then(|slots| slots.get_mut(pool));
         if let Some(slots) = slots.filter(|slots| slots.workers > 0) {
             slots.free += 1;
             if slots.free == 1 {
-                self.resting.clear();
+                self.open_lines_without_slots();
             }
+        }
+    }
+
+    fn open_lines_without_slots(&mut self) {
+        let waits = |blocked: &super::lines::Blocked| {
+            matches!(blocked.cause, None | Some(Cause::NoSlot)) || self.slots.is_some()
+        };
+        let numbers: Vec<LineNo> = self
+            .lines
+            .numbered()
+            .filter(|(_, line)| match &line.state {
+                LineState::Blocked(blocked) => waits(blocked),
+                LineState::Open => false,
+            })
+            .map(|(number, _)| number)
+            .collect();
+        for number in numbers {
+            self.open_line(number);
         }
     }
 
