@@ -19,7 +19,9 @@ use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::endpoint_index::{EndpointIndex, RoleModels};
-pub use crate::engine::{ChoiceReason, PoolSlots};
+pub use crate::engine::{
+    CallWait, ChoiceReason, EndpointStatus, MirroredLevel, PoolSlots, PoolStatus,
+};
 use crate::engine::{Counts, Effect, Engine};
 use crate::estimate::Estimator;
 use crate::order::Fairness;
@@ -297,6 +299,16 @@ impl Admission {
     /// only for its `not_before`.
     pub fn wait_reason(&self, lease: LeaseId) -> Option<WaitReason> {
         self.engine.wait_reason(lease, self.clock.now())
+    }
+
+    /// State of every pool with waiting calls or calls under way, for operators.
+    pub fn pool_status(&mut self) -> Vec<PoolStatus> {
+        self.engine.pool_status(self.clock.now())
+    }
+
+    /// Place and reason of a waiting call, for operators; none if it does not wait.
+    pub fn why(&self, lease: LeaseId) -> Option<CallWait> {
+        self.engine.why(lease, self.clock.now())
     }
 
     /// Waits for decisions and returns all of them. Dropping the wait loses nothing: decisions made meanwhile are

@@ -14,6 +14,7 @@ mod reason;
 mod rows;
 mod selectors;
 mod slots;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,6 +26,7 @@ use chorus_core::time::{Millis, Timestamp};
 pub(crate) use answers::Effect;
 pub use choice::ChoiceReason;
 pub use slots::PoolSlots;
+pub use status::{CallWait, EndpointStatus, MirroredLevel, PoolStatus};
 
 use crate::admission::{AdmissionRequest, Decided, Rest, Settings};
 use crate::breaker::Breakers;

@@ -226,8 +226,12 @@ impl Waiting {
         }
         let (_, _, oldest) = self.by_age.first()?;
         let (Reverse(path), _, longest) = self.by_path.first()?;
-        let is_longest = threatens(Millis(u64::from(*path)), drain) && overdue_at(*oldest) > now;
-        Some(if is_longest { *longest } else { *oldest })
+        let path = Millis(u64::from(*path));
+        Some(if threatens(path, drain) && overdue_at(*oldest) > now {
+            *longest
+        } else {
+            *oldest
+        })
     }
 
     /// Time since which its oldest call waits.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, Pool, ProviderId, Tenant};
-use chorus_core::limit::{QuotaGroup, QuotaResets};
+use chorus_core::limit::{Dimension, QuotaGroup, QuotaResets, Window};
 use chorus_core::time::Timestamp;
 
 use crate::endpoint_index::EndpointIndex;
@@ -44,7 +44,9 @@ pub(crate) struct Target {
     pub(crate) in_flight: u32,
     /// Position of the last use among all uses.
     pub(crate) last_use: u64,
-    /// Sum of the refill of its narrowest limit, as its share of the load.
+    /// Number of calls for each reason for which it was chosen.
+    pub(crate) choices: [u32; 5],
+    /// Calls a minute by its narrowest limit, as its share of the load.
     pub(crate) weight: f64,
     /// Lines that may use it, with its position in each.
     pub(crate) lines: Vec<(LineNo, u32)>,
@@ -108,6 +110,7 @@ impl Targets {
                 rank: 0,
                 in_flight: 0,
                 last_use: 0,
+                choices: [0; 5],
                 lines: Vec::new(),
             };
             targets.push(self.intern(key, target, &endpoint.provider));
@@ -206,7 +209,6 @@ impl Targets {
 
 /// Share of the load that an account should take, by its narrowest limit; 1 without limits.
 fn weight(groups: &[Arc<QuotaGroup>]) -> f64 {
-    use chorus_core::limit::{Dimension, Window};
     let limits = groups.iter().flat_map(|group| &group.limits);
     let a_minute = limits.filter_map(|limit| {
         let rate = match limit.window {

@@ -61,11 +61,7 @@ impl Engine {
 
     /// Asks for the head of a line again after a poll.
     fn ask_later(&mut self, number: LineNo, row: u32, now: Timestamp) {
-        let Some((order, _)) = self
-            .lines
-            .line(number)
-            .and_then(|line| Some((line.order?, ())))
-        else {
+        let Some(order) = self.lines.line(number).and_then(|line| line.order) else {
             return;
         };
         self.sorted.remove(&(order, number));
@@ -119,6 +115,9 @@ impl Engine {
         let estimate = question.estimate;
         let payer = self.rows.row(row).payer;
         self.started(target, &lease, now);
+        if target == question.target {
+            self.targets.target_mut(target).choices[question.because as usize] += 1;
+        }
         if let Some(prefix) = self.rows.prefix(row) {
             self.prefixes.used(prefix.key, target, now);
         }

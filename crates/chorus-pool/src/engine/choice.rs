@@ -41,6 +41,17 @@ pub enum ChoiceReason {
     Turn,
 }
 
+impl ChoiceReason {
+    /// All reasons, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::Only,
+        Self::Prefix,
+        Self::Rank,
+        Self::Headroom,
+        Self::Turn,
+    ];
+}
+
 /// A target that fits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fitting {

@@ -184,7 +184,9 @@ impl Engine {
                 }
                 CredentialState::Active
                 | CredentialState::Parked { .. }
-                | CredentialState::Refused { .. } => {}
+                | CredentialState::Refused { .. }
+                | CredentialState::Paused { .. }
+                | CredentialState::Draining { .. } => {}
             }
             self.states.insert(endpoint.credential, state);
         }

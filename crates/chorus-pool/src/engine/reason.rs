@@ -157,7 +157,10 @@ impl Engine {
 
 fn parked(endpoint: &Endpoint) -> Option<ParkedCredential> {
     let (why, until) = match &endpoint.state {
-        CredentialState::Active => return None,
+        // The credential in its place has a state of its own.
+        CredentialState::Active | CredentialState::Draining { .. } => return None,
+        CredentialState::Paused { reason, .. } if reason.is_empty() => ("paused".to_owned(), None),
+        CredentialState::Paused { reason, .. } => (format!("paused: {reason}"), None),
         CredentialState::Refused { reason } => (reason.clone(), None),
         CredentialState::Parked { until, reason } => (reason.clone(), Some(*until)),
     };
