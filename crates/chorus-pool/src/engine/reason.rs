@@ -6,6 +6,7 @@ use chorus_core::attempt::{ParkedCredential, WaitReason};
 use chorus_core::id::{LeaseId, ModelSlug, Pool};
 use chorus_core::limit::ObstacleKind;
 use chorus_core::port::directory::CredentialState;
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
 
 use super::Engine;
@@ -137,13 +138,8 @@ impl Engine {
     ) -> Vec<ModelSlug> {
         let is_served = |slug: &&ModelSlug| !self.index.serving(tenant, slug).is_empty();
         let listed: Vec<&ModelSlug> = match wanted {
-            ModelSelector::Role(role) => self
-                .roles
-                .get(role)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .collect(),
+            ModelSelector::Role(role) => self.listed(*role, &[]),
+            ModelSelector::RoleExcept { role, unfit } => self.listed(*role, unfit),
             ModelSelector::Model(model) => vec![model],
         };
         let served: Vec<ModelSlug> = listed.into_iter().filter(is_served).cloned().collect();
@@ -152,6 +148,12 @@ impl Engine {
         }
         let all = self.index.catalog().models.iter().map(|model| &model.slug);
         all.filter(is_served).cloned().collect()
+    }
+
+    /// Models of a role's list without the unfit ones.
+    fn listed(&self, role: ModelRole, unfit: &[ModelSlug]) -> Vec<&ModelSlug> {
+        let listed = self.roles.get(&role).into_iter().flatten().flatten();
+        listed.filter(|slug| !unfit.contains(slug)).collect()
     }
 }
 

@@ -93,13 +93,15 @@ impl Engine {
         role: ModelRole,
         now: Timestamp,
     ) -> Eligible {
+        let of_role = |role: ModelRole, unfit: &[ModelSlug]| {
+            let is_open = |model: &ModelSlug| self.is_open(tenant, model, now);
+            self.index
+                .choose_except(tenant, role, &self.roles, now, (unfit, is_open))
+                .map(|choice| choice.models)
+        };
         let models = match wanted {
-            ModelSelector::Role(role) => self
-                .index
-                .choose_open(tenant, *role, &self.roles, now, |model| {
-                    self.is_open(tenant, model, now)
-                })
-                .map(|choice| choice.models),
+            ModelSelector::Role(role) => of_role(*role, &[]),
+            ModelSelector::RoleExcept { role, unfit } => of_role(*role, unfit),
             ModelSelector::Model(model) => {
                 let check = self.index.check(tenant, model, role, now);
                 check.map(|()| vec![model.clone()])
