@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision, WaitReason};
 use chorus_core::id::{
-    AccountId, CredentialId, GroupId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
+    AccountId, CredentialId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
 };
-use chorus_core::limit::End;
+use chorus_core::limit::{End, GroupChange};
 use chorus_core::port::{Clock, LimitState};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
@@ -150,7 +150,7 @@ pub struct Admission {
     is_lost: bool,
     /// A lease that was granted on a credential that is gone, to be ended.
     unused: Option<LeaseId>,
-    changes: BoxStream<'static, GroupId>,
+    changes: BoxStream<'static, GroupChange>,
 }
 
 impl Admission {
@@ -243,17 +243,11 @@ impl Admission {
         self.engine.export_use()
     }
 
-    /// Adds the use of a project's calls that were admitted before this process began; a call weighs
-    /// [`Fairness::weight`] of its tokens.
-    pub fn restore_use(&mut self, tenant: &Tenant, project: Option<ProjectId>, used: u64) {
-        self.engine.import_use(tenant, project, used);
-    }
-
     /// Counts the real use of a call that this queue did not admit: one of an earlier term.
     pub fn count_use(&mut self, tenant: &Tenant, project: Option<ProjectId>, call: &CallSummary) {
         if let Some(usage) = call.usage {
-            let fairness = &mut self.queue.fairness;
-            fairness.serve(tenant, project, usage.prompt(), usage.output);
+            let used = Fairness::weight(usage.prompt(), usage.output);
+            self.engine.import_use(tenant, project, used);
         }
     }
 
@@ -364,8 +358,8 @@ impl Admission {
     /// Takes the hints of the limiter that have come.
     fn take_changes(&mut self) {
         let now = self.clock.now();
-        while let Some(Some(group)) = self.changes.next().now_or_never() {
-            self.engine.group_changed(&group, now);
+        while let Some(Some(change)) = self.changes.next().now_or_never() {
+            self.engine.group_changed(&change, now);
         }
     }
 
@@ -376,8 +370,8 @@ impl Admission {
             None => pending().boxed(),
         };
         let hint = self.changes.next();
-        if let Either::Left((Some(group), _)) = select(hint, timer).await {
-            self.engine.group_changed(&group, self.clock.now());
+        if let Either::Left((Some(change), _)) = select(hint, timer).await {
+            self.engine.group_changed(&change, self.clock.now());
         }
     }
 }

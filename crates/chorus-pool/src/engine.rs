@@ -10,6 +10,7 @@ mod choice;
 mod find;
 mod learning;
 mod lines;
+mod payers;
 mod reason;
 mod rows;
 mod selectors;
@@ -19,7 +20,8 @@ mod status;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chorus_core::attempt::{DispatchDecision, FailureCause};
-use chorus_core::id::{AccountId, CredentialId, GroupId, LeaseId, Pool, ProviderId, Tenant};
+use chorus_core::id::{AccountId, CredentialId, LeaseId, Pool, ProjectId, Tenant};
+use chorus_core::limit::GroupChange;
 use chorus_core::port::directory::{CredentialState, Mark};
 use chorus_core::time::{Millis, Timestamp};
 
@@ -28,16 +30,16 @@ pub use choice::ChoiceReason;
 pub use slots::PoolSlots;
 pub use status::{CallWait, EndpointStatus, MirroredLevel, PoolStatus};
 
-use crate::admission::{AdmissionRequest, Decided, Rest, Settings};
+use crate::admission::{AdmissionRequest, Decided, Settings};
 use crate::breaker::Breakers;
 use crate::endpoint_index::{EndpointIndex, RoleModels};
 use crate::estimate::Estimator;
 use crate::health::AccountHealth;
-use crate::order::{Fairness, PayerId, RowId, Work, aged, overdue};
+use crate::order::{Fairness, RowId, Work, aged, overdue};
 use crate::targets::{GroupNo, LineNo, TargetId, Targets};
 use choice::Prefixes;
 use lines::{Booking, HeadOrder, LineKey, LineState, Lines};
-use rows::{Names, RowSlot, Rows};
+use rows::{RowSlot, Rows};
 use selectors::{Eligible, SelectorNo, Selectors};
 
 /// Time between two readings of the ages of all priorities, and of the ranks of sick accounts.
@@ -107,7 +109,7 @@ pub struct Counts {
 /// Project or tenant that calls are served for.
 #[derive(Debug, Default)]
 struct Payer {
-    names: Option<(Tenant, Option<chorus_core::id::ProjectId>)>,
+    names: Option<(Tenant, Option<ProjectId>)>,
     /// Lines that ever held its calls.
     lines: Vec<LineNo>,
 }
@@ -175,6 +177,66 @@ impl Engine {
         row.is_some_and(|row| row.not_before > now)
     }
 
+    /// Heads that wait for a limit, each with the targets that no booking keeps from it.
+    #[cfg(test)]
+    pub(crate) fn heads_that_wait(&self) -> Vec<(LeaseId, Vec<chorus_core::limit::Candidate>)> {
+        let mut heads = Vec::new();
+        for (number, line) in self.lines.numbered() {
+            let LineState::Blocked(blocked) = &line.state else {
+                continue;
+            };
+            let is_free = |target: &&TargetId| {
+                let mut groups = self.targets.target(**target).groups.iter();
+                groups.all(|group| {
+                    let bookings = self.bookings.get(*group as usize);
+                    let mut bookings = bookings.into_iter().flatten();
+                    bookings.all(|booking| booking.line == number)
+                })
+            };
+            let candidate = |target: &TargetId| {
+                let target = self.targets.target(*target);
+                let of_route = blocked.estimates.iter();
+                let mut of_route = of_route.filter(|(route, _)| *route == target.route);
+                Some(chorus_core::limit::Candidate {
+                    credential: target.credential,
+                    groups: target.configs.clone(),
+                    estimate: of_route.next()?.1,
+                    rank: 0,
+                    floor_permille: 0,
+                })
+            };
+            let targets = line.targets.iter().filter(is_free);
+            let lease = self.rows.row(blocked.row).lease;
+            heads.push((lease, targets.filter_map(candidate).collect()));
+        }
+        heads
+    }
+
+    /// State of the lines, for messages of tests.
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String {
+        let lines = self
+            .lines
+            .numbered()
+            .map(|(_, line)| format!("{:?}", line.state));
+        let mirrors = self
+            .targets
+            .mirrors
+            .iter()
+            .map(|mirror| format!("{mirror:?}"));
+        lines.chain(mirrors).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Time that the pool of a waiting call needs for everything that waits for it.
+    #[cfg(test)]
+    pub(crate) fn drain_of(&mut self, lease: LeaseId, now: Timestamp) -> Millis {
+        let row = self.rows.find(lease).map(|row| self.rows.row(row).slot);
+        match row {
+            Some(RowSlot::InLine(line)) => self.drain(line, now),
+            Some(RowSlot::Nowhere | RowSlot::Asleep(_)) | None => Millis::ZERO,
+        }
+    }
+
     /// Queues a call; one with the same lease is replaced.
     pub(crate) fn push(&mut self, request: &AdmissionRequest, now: Timestamp) {
         self.remove(request.lease);
@@ -219,6 +281,7 @@ impl Engine {
                 let used = self.fairness.used(row.payer).1;
                 if let Some(line) = self.lines.line_mut(line_no) {
                     line.calls.remove(&place, work, used);
+                    line.never.take_if(|never| never.0 == number);
                     let share = &mut self.shares[line.share];
                     share.work = share.work - work;
                     let is_empty = line.calls.is_empty();
@@ -368,11 +431,8 @@ impl Engine {
             };
         };
         let row = self.rows.row(number);
-        self.index
-            .model(&route.model)
-            .map_or_else(Work::default, |model| {
-                Work::of(&self.estimator, &route.provider, model, row.kind, &row.size)
-            })
+        let (provider, model) = (&route.provider, &route.row);
+        Work::of(&self.estimator, provider, model, row.kind, &row.size)
     }
 
     /// Moves calls and lines whose time has come.
@@ -477,9 +537,13 @@ impl Engine {
     }
 
     /// Takes a hint of the limiter: the group was freed or corrected.
-    pub(crate) fn group_changed(&mut self, group: &GroupId, now: Timestamp) {
-        if let Some(number) = self.targets.group_number(group) {
-            self.targets.mirrors[number as usize].doubt();
+    pub(crate) fn group_changed(&mut self, change: &GroupChange, now: Timestamp) {
+        if let Some(number) = self.targets.group_number(&change.group) {
+            let mirror = &mut self.targets.mirrors[number as usize];
+            match &change.level {
+                Some(level) => mirror.learn(level, now),
+                None => mirror.doubt(),
+            }
             self.touched(number, now);
         }
     }
@@ -490,147 +554,5 @@ impl Engine {
             self.targets.mirrors[number].doubt();
             self.touched(number as GroupNo, now);
         }
-    }
-
-    /// Replaces the calls that wait in the rows and were not pushed.
-    pub(crate) fn set_rest(&mut self, rest: &[Rest], now: Timestamp) {
-        self.shares
-            .iter_mut()
-            .for_each(|share| share.rest = Work::default());
-        for one in rest {
-            let role = one.kind.role();
-            let wanted = crate::admission::ModelSelector::Role(role);
-            let selector = self.selector_of(&one.tenant, &wanted, role, now);
-            let Eligible::Models(models) = &self.selectors.selector(selector).eligible else {
-                continue;
-            };
-            let Some(model) = models
-                .first()
-                .and_then(|slug| self.index.model(slug))
-                .cloned()
-            else {
-                continue;
-            };
-            let served = |provider: &&ProviderId| {
-                let number = self.targets.route_number(provider, &model.slug);
-                number.is_some()
-            };
-            let mut routes = model.routes.keys();
-            let Some(provider) = routes.clone().find(served).or_else(|| routes.next()) else {
-                continue;
-            };
-            let work = Work::of(&self.estimator, provider, &model, one.kind, &one.size);
-            let tenant = self.tenant(&one.tenant);
-            let share = self.share(tenant, Some(model.pool.clone()));
-            self.shares[share].rest = self.shares[share].rest + work.times(one.calls);
-        }
-    }
-
-    /// Number of the sum of work of a tenant's pool.
-    fn share(&mut self, tenant: u32, pool: Option<Pool>) -> usize {
-        let key = (tenant, pool);
-        if let Some(number) = self.share_numbers.get(&key) {
-            return *number;
-        }
-        self.shares.push(Share::default());
-        let number = self.shares.len() - 1;
-        self.share_numbers.insert(key, number);
-        number
-    }
-
-    fn tenant(&mut self, tenant: &Tenant) -> u32 {
-        let number = self.fairness.tenant(tenant);
-        if self.tenants.len() <= number as usize {
-            self.tenants.push(tenant.clone());
-        }
-        number
-    }
-
-    fn tenant_name(&self, tenant: u32) -> Tenant {
-        self.tenants[tenant as usize].clone()
-    }
-
-    fn payer(&mut self, tenant: &Tenant, project: Option<chorus_core::id::ProjectId>) -> PayerId {
-        self.tenant(tenant);
-        let number = self.fairness.payer(tenant, project);
-        if self.payers.len() <= number as usize {
-            self.payers.resize_with(number as usize + 1, Payer::default);
-        }
-        let names = (tenant.clone(), project);
-        let payer = &mut self.payers[number as usize];
-        if payer.names.as_ref() != Some(&names) {
-            *payer = Payer {
-                names: Some(names),
-                lines: Vec::new(),
-            };
-        }
-        number
-    }
-
-    fn names(&self, number: RowId) -> Names {
-        let row = self.rows.row(number);
-        let selector = self.selectors.selector(row.selector);
-        let payer = self.payers[row.payer as usize].names.as_ref();
-        Names {
-            tenant: selector.tenant.clone(),
-            project: payer.and_then(|(_, project)| *project),
-            selector: selector.wanted.clone(),
-        }
-    }
-
-    fn fairness_enters(&mut self, payer: PayerId) {
-        let before = self.fairness.used(payer).1;
-        self.fairness.enters(payer);
-        let after = self.fairness.used(payer).1;
-        self.use_changed(payer, before, after);
-    }
-
-    /// Adds weighted tokens to a payer's counters, and takes others away.
-    pub(crate) fn add_use(&mut self, payer: PayerId, more: u64, less: u64) {
-        let before = self.fairness.used(payer).1;
-        self.fairness.add(payer, more, less);
-        let after = self.fairness.used(payer).1;
-        self.use_changed(payer, before, after);
-    }
-
-    fn use_changed(&mut self, payer: PayerId, before: u64, after: u64) {
-        if before == after {
-            return;
-        }
-        let lines = std::mem::take(&mut self.payers[payer as usize].lines);
-        for line in &lines {
-            if let Some(line) = self.lines.line_mut(*line) {
-                line.calls.used(payer, before, after);
-            }
-        }
-        self.payers[payer as usize].lines = lines;
-    }
-
-    /// Counters of all projects.
-    pub(crate) fn export_use(&self) -> Vec<(Tenant, Option<chorus_core::id::ProjectId>, u64)> {
-        self.fairness.export()
-    }
-
-    /// Adds the use of calls that were admitted before this process.
-    pub(crate) fn import_use(
-        &mut self,
-        tenant: &Tenant,
-        project: Option<chorus_core::id::ProjectId>,
-        used: u64,
-    ) {
-        let payer = self.payer(tenant, project);
-        self.add_use(payer, used, 0);
-    }
-
-    /// Replaces the estimated use of an ended call by its real use.
-    pub(crate) fn correct(
-        &mut self,
-        tenant: &Tenant,
-        project: Option<chorus_core::id::ProjectId>,
-        charged: u64,
-        used: u64,
-    ) {
-        let payer = self.payer(tenant, project);
-        self.add_use(payer, used, charged);
     }
 }

@@ -4,6 +4,9 @@
 //! tokens that any has. A branch whose bounds exclude the call is not entered. Bounds are loose after grants and are
 //! tightened where a search passes, so a grant touches no node. Exact fits come from the mirrors, by the caller.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use chorus_core::time::Timestamp;
 
 use crate::targets::NEVER;
@@ -89,13 +92,18 @@ pub(crate) struct FitTree {
     turn: usize,
     /// Number of leaves and nodes that searches have looked at.
     pub(crate) looked: u64,
+    /// Memory of searches.
+    queue: BinaryHeap<Reverse<Visit>>,
+    passed: Vec<(usize, usize)>,
 }
 
-/// One search: what is needed, and the earliest instant found so far.
-struct Search<'a> {
-    need: &'a Tokens,
-    now: Timestamp,
-    best: Timestamp,
+/// A node to be visited: those that may fit first go first, and equal ones in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Visit {
+    at: Timestamp,
+    turn: usize,
+    level: usize,
+    node: usize,
 }
 
 impl FitTree {
@@ -111,6 +119,8 @@ impl FitTree {
             levels,
             turn: 0,
             looked: 0,
+            queue: BinaryHeap::new(),
+            passed: Vec::new(),
         }
     }
 
@@ -135,60 +145,73 @@ impl FitTree {
         }
     }
 
-    /// Shows the caller the leaves on which a call of this size may fit before the earliest instant found, until it
-    /// stops. Returns the earliest instant.
+    /// Replaces the bound of a leaf by a lower one: the nodes above stay loose until a search passes.
+    pub(crate) fn lower(&mut self, leaf: usize, bound: Bound) {
+        if let Some(node) = self
+            .levels
+            .first_mut()
+            .and_then(|leaves| leaves.get_mut(leaf))
+        {
+            *node = bound;
+        }
+    }
+
+    /// Shows the caller the leaves on which a call of this size may fit, those that may fit now first, until it stops
+    /// or no other leaf may fit before the earliest instant found. Returns that instant.
     pub(crate) fn search(
         &mut self,
         need: &Tokens,
         now: Timestamp,
         mut look: impl FnMut(usize) -> Look,
     ) -> Timestamp {
-        let mut search = Search {
-            need,
-            now,
-            best: NEVER,
-        };
-        let count = self.len();
-        if count > 0 {
-            self.turn = (self.turn + 1) % count;
-            let top = self.levels.len() - 1;
-            self.visit(top, 0, &mut search, &mut look);
+        let (count, mut best) = (self.len(), NEVER);
+        if count == 0 {
+            return best;
         }
-        search.best
-    }
-
-    /// Visits a node; returns true if the caller has enough.
-    fn visit(
-        &mut self,
-        level: usize,
-        node: usize,
-        search: &mut Search<'_>,
-        look: &mut impl FnMut(usize) -> Look,
-    ) -> bool {
-        self.looked += 1;
-        let earliest = self.levels[level][node].earliest(search.need, search.now);
-        if earliest > search.now && earliest >= search.best {
-            return false;
-        }
-        if level == 0 {
-            return match look(node) {
-                Look::Stop => true,
-                Look::On(at) => {
-                    search.best = search.best.min(at);
-                    false
+        self.turn = (self.turn + 1) % count;
+        let mut passed = std::mem::take(&mut self.passed);
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.push(self.visit(self.levels.len() - 1, 0, need, now));
+        while let Some(Reverse(next)) = queue.pop() {
+            if next.at > now && next.at >= best {
+                break;
+            }
+            self.looked += 1;
+            if next.level == 0 {
+                match look(next.node) {
+                    Look::Stop => break,
+                    Look::On(at) => best = best.min(at),
                 }
-            };
-        }
-        let children = node * FAN..((node + 1) * FAN).min(self.levels[level - 1].len());
-        let span = FAN.pow(u32::try_from(level - 1).unwrap_or(0));
-        let first = (self.turn / span).clamp(children.start, children.end - 1);
-        for child in (first..children.end).chain(children.start..first) {
-            if self.visit(level - 1, child, search, look) {
-                return true;
+                continue;
+            }
+            passed.push((next.level, next.node));
+            for child in self.children(next.level, next.node) {
+                let visit = self.visit(next.level - 1, child, need, now);
+                queue.push(visit);
             }
         }
-        self.levels[level][node] = joined(&self.levels[level - 1][children], search.now);
-        false
+        for (level, node) in passed.drain(..).rev() {
+            let children = self.children(level, node);
+            self.levels[level][node] = joined(&self.levels[level - 1][children], now);
+        }
+        queue.clear();
+        (self.queue, self.passed) = (queue, passed);
+        best
+    }
+
+    fn children(&self, level: usize, node: usize) -> std::ops::Range<usize> {
+        node * FAN..((node + 1) * FAN).min(self.levels[level - 1].len())
+    }
+
+    fn visit(&self, level: usize, node: usize, need: &Tokens, now: Timestamp) -> Reverse<Visit> {
+        let span = FAN.pow(u32::try_from(level).unwrap_or(0));
+        let (first, count) = (node * span, self.len());
+        Reverse(Visit {
+            at: self.levels[level][node].earliest(need, now),
+            turn: (first + count - self.turn) % count,
+            level,
+            node,
+        })
     }
 }
 

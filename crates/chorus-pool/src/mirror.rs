@@ -9,11 +9,15 @@
 use std::sync::Arc;
 
 use chorus_core::limit::{
-    CallEstimate, Charge, Dimension, Limit, Obstacle, ObstacleKind, QuotaGroup, ReserveRule, Window,
+    CallEstimate, Dimension, GroupLevel, Lease, Limit, LimitLevel, Obstacle, ObstacleKind,
+    QuotaGroup, ReserveRule, Window,
 };
 use chorus_core::time::{Millis, Timestamp};
 
 use crate::targets::NEVER;
+
+/// Time after a grant in which a bucket that was full gains nothing, in milliseconds.
+const TRAVEL: f64 = 500.0;
 
 /// Levels of the limits of one [`QuotaGroup`].
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Mirror {
     pub(crate) in_flight: u32,
     /// Time of the last news of the group.
     pub(crate) heard_at: Timestamp,
+    /// Time of the newest grant here, by the limiter's clock.
+    granted_at: Option<Timestamp>,
     is_doubted: bool,
 }
 
@@ -117,6 +123,7 @@ impl Mirror {
             closed: None,
             in_flight: 0,
             heard_at: now,
+            granted_at: None,
             is_doubted: false,
         }
     }
@@ -143,6 +150,31 @@ impl Mirror {
 
     pub(crate) const fn is_doubted(&self) -> bool {
         self.is_doubted
+    }
+
+    /// Takes the level that the limiter showed. One from before the newest grant here is stale: it is doubted.
+    pub(crate) fn learn(&mut self, level: &GroupLevel, now: Timestamp) {
+        if self.granted_at.is_some_and(|granted| level.at < granted) {
+            return self.doubt();
+        }
+        let mut known = level.limits.iter();
+        for meter in &mut self.meters {
+            let of_meter = |one: &&LimitLevel| {
+                (one.dimension, one.window) == (meter.limit.dimension, meter.limit.window)
+            };
+            if let Some(level) = known.find(of_meter) {
+                meter.learn(level, now);
+            }
+        }
+        self.closed = level.closed.map(|closed| Closed {
+            until: Some(closed.until),
+            kind: ObstacleKind::Closed {
+                class: closed.class,
+                since: closed.since,
+            },
+        });
+        self.in_flight = level.in_flight;
+        self.news(now);
     }
 
     /// Returns the fit of a call; `place` is the position of the group among those of its target.
@@ -202,14 +234,15 @@ impl Mirror {
                 return true;
             }
             let left = meter.room(now) - meter.need(own) as f64;
-            let gained = meter.per_ms * at.since(now).0 as f64;
+            let gained = meter.per_ms * at.since(now.max(meter.at)).0 as f64;
             (left + gained).min(meter.capacity as f64) >= meter.need(booked) as f64
         })
     }
 
     /// Takes what a grant reserved.
-    pub(crate) fn granted(&mut self, charges: &[Charge], now: Timestamp) {
-        let mut own = charges
+    pub(crate) fn granted(&mut self, lease: &Lease, now: Timestamp) {
+        let mut own = lease
+            .charges
             .iter()
             .filter(|charge| charge.group == self.group.id);
         for meter in &mut self.meters {
@@ -220,7 +253,7 @@ impl Mirror {
         self.in_flight += 1;
         self.closed = None;
         // A doubt ends with a refusal: more may have come back than this call took.
-        self.heard_at = now;
+        (self.heard_at, self.granted_at) = (now, Some(lease.granted_at));
     }
 
     /// Takes the refusal of a call by the limiter, with its time and obstacle.
@@ -273,6 +306,34 @@ impl Meter {
         }
     }
 
+    fn learn(&mut self, level: &LimitLevel, now: Timestamp) {
+        self.capacity = units(level.capacity);
+        self.per_ms = per_ms(&self.limit, level.amount);
+        self.room = level.room as f64;
+        // Prompts and requests are charged soon, when the call is sent; produced tokens when it ends.
+        let is_charged_at_end = matches!(
+            self.limit.reserve,
+            ReserveRule::Estimate | ReserveRule::AsProduced
+        ) && matches!(
+            self.limit.dimension,
+            Dimension::OutputTokens | Dimension::TotalTokens | Dimension::Spend
+        );
+        self.held = if is_charged_at_end {
+            level.held as f64
+        } else {
+            0.0
+        };
+        (self.at, self.refused) = (now, None);
+        // The level is in whole units; the time at which the limit is full tells the fraction, and a refill that
+        // begins later.
+        if let Some(full_at) = level.full_at.filter(|_| self.per_ms > 0.0) {
+            let missing = (self.capacity - level.held - level.room) as f64;
+            let since = full_at - Millis((missing / self.per_ms).max(0.0) as u64);
+            let one_unit = Millis((1.0 / self.per_ms) as u64);
+            self.at = since.max(now - one_unit);
+        }
+    }
+
     /// Amount left for new calls.
     pub(crate) fn room(&self, now: Timestamp) -> f64 {
         let gained = self.per_ms * now.since(self.at).0 as f64;
@@ -318,7 +379,7 @@ impl Meter {
         }
         let is_reachable = need as f64 <= self.capacity as f64 - self.held;
         (self.per_ms > 0.0 && is_reachable)
-            .then(|| now + Millis((missing / self.per_ms).ceil().max(1.0) as u64))
+            .then(|| now.max(self.at) + Millis((missing / self.per_ms).ceil().max(1.0) as u64))
     }
 
     /// Time at which any call may go by this limit, if it counts calls and not tokens.
@@ -337,8 +398,16 @@ impl Meter {
 
     fn take(&mut self, amount: f64, now: Timestamp) {
         // A grant of more than the mirror showed proves that there was as much.
-        self.room = self.room(now).max(amount) - amount;
-        self.at = now;
+        let before = self.room(now).max(amount);
+        // The provider's bucket gains nothing while it is full, and it is full until the call arrives.
+        let missing = self.capacity as f64 - self.held - before;
+        let until_full = missing / self.per_ms.max(1e-9);
+        self.at = if self.per_ms > 0.0 && until_full < TRAVEL {
+            now + Millis((TRAVEL - until_full.max(0.0)) as u64)
+        } else {
+            now
+        };
+        self.room = before - amount;
         self.refused = None;
     }
 

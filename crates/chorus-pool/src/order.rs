@@ -3,7 +3,7 @@
 //!
 //! The rule takes the call with the longest path to the end of its project if that path threatens the makespan, and
 //! the oldest call otherwise; calls of the same age go in the order in which they were queued. A call that has waited
-//! for twice the time that the pool needed when it came goes before every longer path. Each set of targets has one
+//! for half as long again as the pool needed when it came goes before every longer path. Each set of targets has one
 //! [`Line`]. Calls that continue an answer cut by `max_tokens` go before their peers.
 
 mod fairness;
@@ -20,7 +20,7 @@ pub use rates::{Flow, Rates, Work};
 /// Time of waiting that raises the priority of a call by one.
 const AGES_IN: Millis = Millis::from_secs(10);
 /// Waiting time that is never overdue.
-const SOON: Millis = Millis::from_secs(10);
+const SOON: Millis = Millis::from_secs(5);
 
 /// Number of a waiting call.
 pub type RowId = u32;
@@ -253,7 +253,7 @@ pub fn aged(priority: u8, since: Timestamp, now: Timestamp) -> u64 {
 
 /// Time at which a call that comes now is overdue, given the time that the pool needs for what is ahead of it.
 pub fn overdue(drain: Millis, now: Timestamp) -> Timestamp {
-    now + SOON + Millis(drain.0.saturating_mul(2))
+    now + SOON + Millis(drain.0.saturating_add(drain.0 / 2))
 }
 
 /// Returns true if a path threatens the makespan: it is at least 0.3 of the time the pool needs, less ten seconds.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chorus_core::catalog::Model;
 use chorus_core::id::{AccountId, CredentialId, GroupId, ModelSlug, Pool, ProviderId, Tenant};
 use chorus_core::limit::{Dimension, QuotaGroup, QuotaResets, Window};
 use chorus_core::time::Timestamp;
@@ -38,6 +39,8 @@ pub(crate) struct Target {
     pub(crate) resets: QuotaResets,
     /// Time from which calls may go: account and route do not rest.
     pub(crate) opens: Timestamp,
+    /// True if it was open when that was looked at last.
+    pub(crate) is_open: bool,
     /// Rank by the health of the account; 0 for a healthy one.
     pub(crate) rank: u32,
     /// Number of calls under way.
@@ -57,6 +60,8 @@ pub(crate) struct Target {
 pub(crate) struct Route {
     pub(crate) provider: ProviderId,
     pub(crate) model: ModelSlug,
+    /// Row of the catalogue.
+    pub(crate) row: Arc<Model>,
     pub(crate) pool: Pool,
     /// Time from which the breaker lets calls through.
     pub(crate) opens: Timestamp,
@@ -90,11 +95,11 @@ impl Targets {
         let Some(model) = index.model(slug) else {
             return Vec::new();
         };
-        let pool = model.pool.clone();
+        let row = Arc::new(model.clone());
         let endpoints = index.admissible(tenant, slug, refused_by, now);
         let mut targets = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
-            let route = self.route(&endpoint.provider, slug, &pool);
+            let route = self.route(&endpoint.provider, &row);
             let configs = endpoint.groups_for(slug);
             let groups = configs.iter().map(|group| self.group(group, now)).collect();
             let key = (endpoint.credential, route);
@@ -107,6 +112,7 @@ impl Targets {
                 configs,
                 resets: endpoint.resets_for(slug),
                 opens: now,
+                is_open: true,
                 rank: 0,
                 in_flight: 0,
                 last_use: 0,
@@ -150,16 +156,17 @@ impl Targets {
         number
     }
 
-    fn route(&mut self, provider: &ProviderId, model: &ModelSlug, pool: &Pool) -> RouteNo {
-        let key = (provider.clone(), model.clone());
+    fn route(&mut self, provider: &ProviderId, row: &Arc<Model>) -> RouteNo {
+        let key = (provider.clone(), row.slug.clone());
         if let Some(number) = self.route_numbers.get(&key) {
             return *number;
         }
         let number = self.routes.len() as RouteNo;
         self.routes.push(Route {
             provider: provider.clone(),
-            model: model.clone(),
-            pool: pool.clone(),
+            model: row.slug.clone(),
+            pool: row.pool.clone(),
+            row: Arc::clone(row),
             opens: Timestamp(i64::MIN),
             targets: Vec::new(),
         });

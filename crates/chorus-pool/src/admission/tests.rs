@@ -1,5 +1,7 @@
 //! Admission over the in-memory limiter, under virtual time.
 
+mod affinity;
+mod overlap;
 mod sick_accounts;
 mod utilisation;
 
@@ -46,6 +48,7 @@ impl Pool {
         let models = vec![
             model("claude/sonnet", &["anthropic"], 80),
             model("gpt/mini", &["openai"], 40),
+            model("claude/haiku", &["anthropic"], 20),
         ];
         let mut index = EndpointIndex::new(Arc::new(Catalog {
             providers: Vec::new(),

@@ -171,7 +171,13 @@ impl Engine {
             }
         }
         for group in groups {
-            self.targets.mirrors[group as usize].granted(&lease.charges, now);
+            self.targets.mirrors[group as usize].granted(lease, now);
+        }
+        let bound = self.bound(number, now);
+        for (line, leaf) in self.targets.target(number).lines.clone() {
+            if let Some(line) = self.lines.line_mut(line) {
+                line.tree.lower(leaf as usize, bound);
+            }
         }
         let route = self.targets.route_of(number);
         let (provider, model) = (route.provider.clone(), route.model.clone());

@@ -196,10 +196,8 @@ impl Engine {
     fn saves(&self, target: TargetId) -> bool {
         let of_target = self.targets.target(target);
         let route = self.targets.route_of(target);
-        let is_cheaper = self
-            .index
-            .model(&route.model)
-            .is_some_and(|model| model.price.cache_read < model.price.input);
+        let price = &route.row.price;
+        let is_cheaper = price.cache_read < price.input;
         let mut limits = of_target.configs.iter().flat_map(|group| &group.limits);
         is_cheaper
             || limits.any(|limit| {

@@ -148,12 +148,13 @@ impl Engine {
         let row = self.rows.row(row);
         let estimate = |route: &RouteNo| {
             let names = &self.targets.routes[*route as usize];
-            let model = self.index.model(&names.model)?;
             let (provider, size) = (&names.provider, &row.size);
-            let estimate = self.estimator.estimate(provider, model, row.kind, size);
-            Some((*route, estimate))
+            let estimate = self
+                .estimator
+                .estimate(provider, &names.row, row.kind, size);
+            (*route, estimate)
         };
-        line.routes.iter().filter_map(estimate).collect()
+        line.routes.iter().map(estimate).collect()
     }
 
     /// Searches the targets of a line for room.
@@ -234,7 +235,7 @@ impl Engine {
             fit = fit.and(Fit::WhenFreed(Cause::NoSlot));
         }
         if let Fit::Now { .. } = fit
-            && let Some(at) = self.booked_until(number, &target.groups, estimate, order, now)
+            && let Some(at) = self.booked_until((number, row), &target.groups, estimate, order, now)
         {
             return Fit::At(at.max(now + Millis(1)), Cause::Booked);
         }
@@ -244,7 +245,7 @@ impl Engine {
     /// Instant of a booking that a call would delay, if one goes before it.
     fn booked_until(
         &self,
-        number: LineNo,
+        (number, row): (LineNo, RowId),
         groups: &[GroupNo],
         own: &CallEstimate,
         order: HeadOrder,
@@ -255,7 +256,9 @@ impl Engine {
             let bookings = self.bookings.get(*group as usize)?.iter();
             let delays = |booking: &&Booking| {
                 let goes_before = booking.line == number || booking.order < order;
-                goes_before && !mirror.leaves(own, &booking.estimate, booking.at, now)
+                booking.row != row
+                    && goes_before
+                    && !mirror.leaves(own, &booking.estimate, booking.at, now)
             };
             bookings.filter(delays).map(|booking| booking.at).max()
         });
@@ -371,6 +374,7 @@ impl Engine {
         for group in &groups {
             self.bookings[*group as usize].push(Booking {
                 line: number,
+                row: blocked.row,
                 order: blocked.order,
                 estimate,
                 at,
@@ -416,13 +420,12 @@ impl Engine {
         let row = self.rows.row(row_no);
         let target = self.targets.target(target_no);
         let route = self.targets.route_of(target_no);
+        let (provider, size) = (&route.provider, &row.size);
         let estimate = self
-            .index
-            .model(&route.model)
-            .map_or_else(CallEstimate::default, |model| {
-                let (provider, size) = (&route.provider, &row.size);
-                self.estimator.estimate(provider, model, row.kind, size)
-            });
+            .estimator
+            .estimate(provider, &route.row, row.kind, size);
+        let mut groups = target.groups.iter();
+        let is_doubted = groups.any(|group| self.targets.mirrors[*group as usize].is_doubted());
         let candidate = Candidate {
             credential: target.credential,
             groups: target.configs.clone(),
@@ -444,6 +447,8 @@ impl Engine {
                 interactive: row.is_interactive,
                 not_after: now + self.settings.lease_lasts,
                 candidates: vec![candidate],
+                // A call that the mirror expects to fit has nothing to book.
+                books: row.is_interactive || is_doubted,
             },
         }
     }

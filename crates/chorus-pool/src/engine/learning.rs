@@ -126,17 +126,18 @@ impl Engine {
             let (account, provider) = (target.account, &route.provider);
             let opens = self.opens(account, provider, &route.model, now);
             let rank = self.health.rank(account, provider, now);
-            let was_open = target.opens <= now;
+            let is_open = opens <= now;
+            self.is_choice_stale |= target.is_open != is_open;
             let is_changed = (target.opens, target.rank) != (opens, rank);
             if rank > 0 || opens > now {
                 self.ailing.insert(*number);
             } else {
                 self.ailing.remove(number);
             }
+            self.targets.target_mut(*number).is_open = is_open;
             if is_changed {
                 let target = self.targets.target_mut(*number);
                 (target.opens, target.rank) = (opens, rank);
-                self.is_choice_stale |= was_open != (opens <= now);
                 self.target_changed(*number, now);
             }
         }

@@ -88,6 +88,7 @@ pub(super) struct Blocked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Booking {
     pub(super) line: LineNo,
+    pub(super) row: RowId,
     pub(super) order: HeadOrder,
     pub(super) estimate: CallEstimate,
     pub(super) at: Timestamp,

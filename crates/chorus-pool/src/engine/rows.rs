@@ -57,7 +57,7 @@ pub(crate) struct Rows {
     pieces: Vec<Vec<Row>>,
     free: Vec<RowId>,
     of_lease: BTreeMap<LeaseId, RowId>,
-    refused: HashMap<RowId, AccountId>,
+    refused: BTreeMap<RowId, AccountId>,
     prefixes: HashMap<RowId, Prefix>,
     sequence: u32,
 }

@@ -244,14 +244,10 @@ fn a_call_that_is_overdue_goes_before_every_longer_path() {
     bench.push(place(1, 1, 0));
     bench.push(place(2, 90_000, 5));
     let due = overdue(Millis(3_000), Timestamp(0));
-    assert_eq!(
-        due,
-        Timestamp(16_000),
-        "twice the drain time and ten seconds"
-    );
+    assert_eq!(due, Timestamp(9_500), "half as long again and five seconds");
     let head = |now| bench.line.head(Millis(0), |_| due, Timestamp(now));
-    assert_eq!(head(15_999).map(|head| head.row), Some(2));
-    assert_eq!(head(16_000).map(|head| head.row), Some(1));
+    assert_eq!(head(9_499).map(|head| head.row), Some(2));
+    assert_eq!(head(9_500).map(|head| head.row), Some(1));
 }
 
 #[test]

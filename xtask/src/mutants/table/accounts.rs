@@ -7,6 +7,7 @@ const BREAKER: &str = "crates/chorus-pool/src/breaker.rs";
 const ENGINE: &str = "crates/chorus-pool/src/engine.rs";
 const ENGINE_CHOICE: &str = "crates/chorus-pool/src/engine/choice.rs";
 const ENGINE_FIND: &str = "crates/chorus-pool/src/engine/find.rs";
+const FIT_TREE: &str = "crates/chorus-pool/src/fit_tree.rs";
 const MODEL_CHOICE: &str = "crates/chorus-pool/src/endpoint_index/model_choice.rs";
 const ORDER: &str = "crates/chorus-pool/src/order.rs";
 const DIRECTORY: &str = "crates/chorus-core/src/port/directory.rs";
@@ -57,6 +58,33 @@ pub(super) const MUTANTS: &[Mutant] = &[
             replace: "if !self.has_slot(pool) && pool.as_str().is_empty() {",
         }],
         search: tests("chorus-pool", "than_workers_have_slots"),
+    },
+    Mutant {
+        name: "a booking that others take from",
+        edits: &[Edit {
+            file: ENGINE_FIND,
+            find: "booking.row != row",
+            replace: "booking.row != row && booking.row == row",
+        }],
+        search: tests("chorus-pool", "b01_a_large_prompt"),
+    },
+    Mutant {
+        name: "a search that stops at the first target that is full",
+        edits: &[Edit {
+            file: FIT_TREE,
+            find: "if next.at > now && next.at >= best {",
+            replace: "if next.at > now {",
+        }],
+        search: tests("chorus-pool", "a_search_finds_a_leaf_with_room"),
+    },
+    Mutant {
+        name: "a session that stays whatever the load",
+        edits: &[Edit {
+            file: ENGINE_CHOICE,
+            find: "(load(&kept) <= 1.0).then_some(kept.target)",
+            replace: "Some(kept.target)",
+        }],
+        search: tests("chorus-pool", "forty_seven_calls_with_one_session"),
     },
     Mutant {
         name: "a role that waits for its resting first model",
