@@ -5,7 +5,7 @@ use chorus_core::catalog::{Catalog, Provider};
 use crate::row::{CredentialRow, Identity, Row};
 
 /// One row for each provider of the catalogue that has its variable set. A set `…_BASE_URL` beside `…_API_KEY` is
-/// the row's address.
+/// the row's address, and `…_ADMIN_KEY` reads its limits, with `…_PROJECT` those of a project.
 pub fn variable_rows(catalog: &Catalog, variable: impl Fn(&str) -> Option<String>) -> Vec<Row> {
     let rows = catalog
         .providers
@@ -17,7 +17,10 @@ pub fn variable_rows(catalog: &Catalog, variable: impl Fn(&str) -> Option<String
 fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option<Row> {
     let name = provider.env.as_ref()?;
     let key = variable(name)?;
-    let base_url = variable(&name.replace("_API_KEY", "_BASE_URL"));
+    let beside = |end: &str| variable(&name.replace("_API_KEY", end));
+    let base_url = beside("_BASE_URL");
+    let admin_key = beside("_ADMIN_KEY").filter(|_| provider.limits_api.is_some());
+    let project = beside("_PROJECT").filter(|_| admin_key.is_some());
     Some(Row {
         place: format!("the variable {name}"),
         identity: Identity {
@@ -36,7 +39,8 @@ fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option
             models: Vec::new(),
             limits: Vec::new(),
             tier: None,
-            project: None,
+            project,
+            admin_key,
             project_limits: Vec::new(),
         }],
     })

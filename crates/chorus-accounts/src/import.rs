@@ -1,5 +1,6 @@
 //! Import of rows: each is checked, its secrets are sealed, and the account goes into the directory.
 
+mod admin;
 mod stored;
 
 use std::fmt;
@@ -21,12 +22,14 @@ use chorus_vault::{
 use crate::file::BrokenRow;
 use crate::quota_groups::quota_groups;
 use crate::row::{CredentialRow, Identity, Row, is_email};
+use admin::Admin;
 use stored::Difference;
 
 /// Longest time that a provider may take to answer a check of a key.
 const CHECK_TIMEOUT: Millis = Millis::from_secs(15);
 
 /// Imports [`Row`]s as accounts of one tenant.
+#[derive(Clone)]
 pub struct Importer {
     /// Store of the accounts.
     pub directory: Arc<dyn Directory>,
@@ -161,7 +164,7 @@ impl Importer {
             reason,
             is_duplicate: false,
         };
-        let account = match self.account(row) {
+        let mut account = match self.account(row) {
             Ok(account) => account,
             Err(reason) => {
                 report.refused.push(refused(reason));
@@ -170,6 +173,8 @@ impl Importer {
         };
         let accounts = self.directory.accounts(&self.tenant).await?;
         let stored = accounts.into_iter().find(|stored| stored.name == name);
+        let notes = self.read_limits(&mut account, stored.as_ref()).await;
+        report.notes.extend(notes);
         let difference = match &stored {
             Some(stored) => Some(self.difference(&account, stored).await?),
             None => None,
@@ -337,6 +342,8 @@ pub(crate) struct Checked {
     pub(crate) base_url: Option<String>,
     pub(crate) groups: Vec<GroupOf>,
     pub(crate) expires_at: Option<Timestamp>,
+    /// Admin key that reads the limits of the groups.
+    pub(crate) admin: Option<Admin>,
 }
 
 impl Checked {
@@ -404,6 +411,7 @@ impl Importer {
             base_url,
             groups,
             expires_at: row.expires_at()?,
+            admin: self.admin(email, provider, row)?,
         })
     }
 

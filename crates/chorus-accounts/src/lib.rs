@@ -14,6 +14,7 @@ mod import;
 mod operator;
 mod quota_groups;
 mod row;
+mod told_limits;
 
 pub use environment::variable_rows;
 pub use file::{BrokenRow, FileError, read};

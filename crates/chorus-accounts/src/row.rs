@@ -71,6 +71,9 @@ pub struct CredentialRow {
     /// Project or workspace of the key inside its organisation.
     #[serde(default, alias = "workspace", skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// Key of the provider's admin API, which reads limits and makes no call; it is not stored.
+    #[serde(default, skip_serializing)]
+    pub admin_key: Option<String>,
     /// Limits of the project, beside those of the organisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub project_limits: Vec<Limit>,

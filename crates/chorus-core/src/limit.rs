@@ -130,6 +130,9 @@ pub enum ReserveRule {
 pub struct CallEstimate {
     /// Prompt tokens, p90.
     pub input: u64,
+    /// Prompt tokens that nine calls of ten read from a cache; part of `input`.
+    #[serde(default)]
+    pub cached: u64,
     /// Produced tokens, p50.
     pub output_p50: u64,
     /// Produced tokens, p90.
@@ -158,14 +161,25 @@ impl Limit {
             Dimension::InputTokens if self.reserve == ReserveRule::InputPlusMax => {
                 estimate.input + estimate.max_tokens
             }
-            Dimension::InputTokens => estimate.input,
+            Dimension::InputTokens => self.counted_input(estimate),
             Dimension::OutputTokens => output,
             Dimension::TotalTokens if self.reserve == ReserveRule::MaxOfBoth => {
                 estimate.input.max(estimate.max_tokens)
             }
-            Dimension::TotalTokens => estimate.input + output,
+            Dimension::TotalTokens => self.counted_input(estimate) + output,
             Dimension::Spend => u64::try_from(estimate.cost.0).unwrap_or(0),
         }
+    }
+
+    /// Returns the prompt tokens that count before the call: those of the cache by their share, and all of them
+    /// where the whole prompt is reserved first.
+    pub fn counted_input(&self, estimate: &CallEstimate) -> u64 {
+        if self.reserve == ReserveRule::InputPlusMax {
+            return estimate.input;
+        }
+        let free = 100_u64.saturating_sub(u64::from(self.cache_read_percent));
+        let free = u128::from(estimate.cached.min(estimate.input)) * u128::from(free) / 100;
+        estimate.input - u64::try_from(free).unwrap_or(estimate.input)
     }
 
     /// Returns the amount that a call with this usage and cost finally counts.
@@ -387,6 +401,7 @@ mod tests {
     fn check(reserve: ReserveRule, expected: [u64; 6]) {
         let estimate = CallEstimate {
             input: 100,
+            cached: 0,
             output_p50: 20,
             output_p90: 30,
             max_tokens: 400,
@@ -403,6 +418,27 @@ mod tests {
         check(ReserveRule::AsProduced, [1, 100, 20, 120, 7, 1]);
         check(ReserveRule::InputPlusMax, [1, 500, 400, 500, 7, 1]);
         check(ReserveRule::MaxOfBoth, [1, 100, 400, 400, 7, 1]);
+    }
+
+    #[test]
+    fn cached_prompts_are_reserved_by_the_share_that_the_provider_counts() {
+        let estimate = CallEstimate {
+            input: 1_000,
+            cached: 800,
+            max_tokens: 50,
+            ..CallEstimate::default()
+        };
+        let reserved = |rule, cache_read_percent| {
+            let limit = Limit {
+                cache_read_percent,
+                ..limit(Dimension::InputTokens, rule)
+            };
+            limit.reserved_for(&estimate)
+        };
+        assert_eq!(reserved(ReserveRule::Estimate, 0), 200);
+        assert_eq!(reserved(ReserveRule::Estimate, 10), 280);
+        assert_eq!(reserved(ReserveRule::Estimate, 100), 1_000);
+        assert_eq!(reserved(ReserveRule::InputPlusMax, 0), 1_050, "released later");
     }
 
     #[test]

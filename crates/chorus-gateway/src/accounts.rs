@@ -250,6 +250,7 @@ fn row(at: usize, account: NewAccountBody) -> Row {
         limits: of.limits,
         tier: of.tier,
         project: of.project,
+        admin_key: of.admin_key,
         project_limits: of.project_limits,
     };
     let place = account

@@ -18,7 +18,7 @@ use journal::{CallId, Entry, Journal, Outcome};
 use provider::{Count, Provider, QuotaKey};
 use schedule::{Pace, Timed};
 pub use script::{Chunk, Delivery, End, HttpRequest, Scripted};
-use wire::{FinishReason, Refusal, ReplyContext, Route, Wire, WireReply};
+use wire::{FinishReason, LimitsList, Refusal, ReplyContext, Route, Wire, WireReply};
 
 pub mod bucket;
 pub mod call;
@@ -26,6 +26,7 @@ mod disguise;
 pub mod fault;
 pub mod hash;
 pub mod journal;
+mod limits_api;
 pub mod provider;
 pub mod quota;
 pub mod schedule;
@@ -115,6 +116,7 @@ impl Providers {
             Some(Route::Call) => self.call(at, now_ms, request),
             Some(Route::Count) => self.count(at, now_ms, request),
             Some(Route::Models) => self.models(at, now_ms, request),
+            Some(Route::Limits(list)) => self.limits(at, now_ms, request, list),
             None => refused(wire, &Refusal::NoSuchPath, &anonymous(now_ms), 0),
         }
     }
@@ -365,6 +367,27 @@ impl Providers {
             call: Some(call),
             passed: None,
         }
+    }
+
+    /// The limits of the organisation of an admin key.
+    fn limits(
+        &self,
+        at: usize,
+        now_ms: u64,
+        request: &HttpRequest,
+        list: LimitsList,
+    ) -> Scripted {
+        let provider = &self.providers[at];
+        let wire = provider.wire();
+        let key = wire.key(&request.headers).unwrap_or_default();
+        let Some(organisation) = limits_api::organisation(provider, &key) else {
+            return refused(wire, &Refusal::DeadKey, &anonymous(now_ms), 0);
+        };
+        let body = match list {
+            LimitsList::Groups => limits_api::by_group(provider, organisation),
+            LimitsList::Models => limits_api::by_model(provider, organisation),
+        };
+        plain(200, Vec::new(), &body, 0)
     }
 
     /// The list of models, for a key that lives; faults of kind [`MODELS`] apply.

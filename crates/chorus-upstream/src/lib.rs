@@ -12,6 +12,7 @@ mod codec;
 mod failure;
 mod http_transport;
 mod limit_headers;
+mod limits_api;
 mod retry_after;
 mod transport;
 

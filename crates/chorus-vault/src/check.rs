@@ -4,6 +4,7 @@
 
 use async_trait::async_trait;
 use chorus_core::catalog::Provider;
+use chorus_core::limit::ObservedLevel;
 use chorus_core::time::Timestamp;
 
 use crate::secret::Secret;
@@ -45,9 +46,38 @@ pub enum Liveness {
     },
 }
 
-/// Asks providers about credentials.
+/// Question for the limits of an organisation or project.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitsQuery<'a> {
+    /// Provider whose row names the API.
+    pub provider: &'a Provider,
+    /// Admin key, which can make no call.
+    pub secret: &'a Secret,
+    /// Address to ask instead of the provider's own.
+    pub base_url: Option<&'a str>,
+    /// Project or workspace; none for the organisation.
+    pub project: Option<&'a str>,
+    /// Time after which the answer is an error.
+    pub deadline: Timestamp,
+}
+
+/// Limits of models as a provider's API told them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldLimits {
+    /// Names of the models at the provider, some with a date.
+    pub models: Vec<String>,
+    /// Limits, each with its amount and window.
+    pub levels: Vec<ObservedLevel>,
+}
+
+/// Asks providers about credentials and limits.
 #[async_trait]
 pub trait KeyChecker: Send + Sync {
     /// Returns within the deadline of the check.
     async fn check_key(&self, check: KeyCheck<'_>) -> Liveness;
+
+    /// Returns the limits within the deadline, or a reason without the secret.
+    async fn read_limits(&self, _query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
+        Err("limits are not read here".to_owned())
+    }
 }

@@ -14,7 +14,7 @@ mod redaction;
 mod secret;
 mod secrets;
 
-pub use check::{KeyCheck, KeyChecker, Liveness};
+pub use check::{KeyCheck, KeyChecker, LimitsQuery, Liveness, ToldLimits};
 pub use consumer::{Refusal, refuse_consumer_token};
 pub use envelope::{EnvelopeKey, KeyError, OpenError};
 pub use fingerprint::earlier_fingerprint;

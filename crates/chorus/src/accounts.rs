@@ -1,7 +1,8 @@
 //! Accounts from the variables of this process. The rules of an import are in [`chorus_accounts`].
 
-use chorus_accounts::{Importer, variable_rows};
+use chorus_accounts::{Importer, Row, variable_rows};
 use chorus_core::port::StoreError;
+use chorus_core::time::Millis;
 
 use crate::app::App;
 use crate::config::Environment;
@@ -28,6 +29,30 @@ pub(crate) async fn warn_of_ends(app: &App) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Time between two readings of limits by the admin keys of variables.
+const LIMITS_AGAIN: Millis = Millis::from_secs(86_400);
+
+/// Reads the limits of accounts with an admin key in a variable again, once a day, for as long as it is awaited.
+pub(crate) async fn refresh_limits(importer: Importer, environment: &dyn Environment) {
+    loop {
+        importer.clock.sleep(LIMITS_AGAIN).await;
+        let rows = variable_rows(&importer.catalog, |name| environment.variable(name));
+        let with_admin = |row: &Row| row.credentials.iter().any(|it| it.admin_key.is_some());
+        let rows = rows.into_iter().filter(with_admin).map(Ok).collect();
+        match importer.import(rows).await {
+            Ok(report) => {
+                for updated in report.updated {
+                    tracing::info!(account.changes = %updated.changes.join("; "), "limits were read again");
+                }
+                for note in report.notes {
+                    tracing::warn!(reason = %note, "limits were not read again");
+                }
+            }
+            Err(error) => tracing::warn!(error = %error, "limits were not read again"),
+        }
+    }
 }
 
 /// Imports the keys of the environment with an [`Importer`], which checks new ones at their providers. A changed key

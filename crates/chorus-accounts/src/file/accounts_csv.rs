@@ -168,6 +168,7 @@ fn csv_row(place: &str, line: Result<Line, csv::Error>) -> Result<Row, BrokenRow
             limits: Vec::new(),
             tier: given(line.tier),
             project: given(line.project),
+            admin_key: None,
             project_limits: Vec::new(),
         }],
     })

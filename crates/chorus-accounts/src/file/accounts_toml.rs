@@ -84,7 +84,7 @@ fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
 }
 
 /// Keys of `accounts.toml` that messages may name.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "email",
     "owner",
     "entitlement",
@@ -101,6 +101,7 @@ const KEYS: [&str; 25] = [
     "project",
     "workspace",
     "project_limits",
+    "admin_key",
     "zone",
     "dimension",
     "amount",

@@ -119,6 +119,7 @@ impl Case {
                 limits: Vec::new(),
                 tier: None,
                 project: None,
+                admin_key: None,
                 project_limits: Vec::new(),
             }],
         };

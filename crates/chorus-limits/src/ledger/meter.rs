@@ -260,7 +260,7 @@ impl Meter {
         );
         match self.limit.dimension {
             Dimension::OutputTokens if guessed => 0,
-            Dimension::TotalTokens if guessed => units(estimate.input),
+            Dimension::TotalTokens if guessed => units(self.limit.counted_input(estimate)),
             Dimension::Requests
             | Dimension::InputTokens
             | Dimension::OutputTokens

@@ -44,6 +44,7 @@ pub(super) fn group(limits: Vec<Limit>) -> Arc<QuotaGroup> {
 pub(super) fn demand(lease: u128, group: &Arc<QuotaGroup>, input: u64, output: u64) -> Demand {
     let estimate = CallEstimate {
         input,
+        cached: 0,
         output_p50: output,
         output_p90: output,
         max_tokens: output * 2,

@@ -59,6 +59,7 @@ fn candidate(candidate: &chorus_core::limit::Candidate) -> Value {
     let groups: Vec<&GroupId> = candidate.groups.iter().map(|group| &group.id).collect();
     let CallEstimate {
         input,
+        cached,
         output_p50,
         output_p90,
         max_tokens,
@@ -67,7 +68,7 @@ fn candidate(candidate: &chorus_core::limit::Candidate) -> Value {
     json!({
         "credential": candidate.credential, "groups": groups, "rank": candidate.rank, "floor": candidate.floor_permille,
         "estimate": {
-            "input": amount(input), "p50": amount(output_p50), "p90": amount(output_p90), "max": amount(max_tokens),
+            "input": amount(input), "cached": amount(cached), "p50": amount(output_p50), "p90": amount(output_p90), "max": amount(max_tokens),
             "cost": money(cost),
         },
     })

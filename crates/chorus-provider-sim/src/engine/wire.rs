@@ -84,6 +84,17 @@ pub enum Route {
     Count,
     /// List the models.
     Models,
+    /// List the limits of an organisation.
+    Limits(LimitsList),
+}
+
+/// Form of a list of limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitsList {
+    /// Groups of models, as Anthropic has them.
+    Groups,
+    /// Models of a project, as OpenAI has them.
+    Models,
 }
 
 /// Reason for an [`ErrorReply`].

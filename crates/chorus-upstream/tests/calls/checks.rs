@@ -3,7 +3,7 @@
 use axum::body::Body as AxumBody;
 use axum::extract::Request;
 use axum::response::Response;
-use chorus_vault::{KeyCheck, KeyChecker as _, Liveness, Secret};
+use chorus_vault::{KeyCheck, KeyChecker as _, LimitsQuery, Liveness, Secret};
 use tokio::net::TcpListener;
 
 use crate::server::{Server, answer};
@@ -111,4 +111,53 @@ async fn the_address_of_the_api_is_proposed_where_a_page_or_nothing_answers() {
         assert_eq!(check(&format!("{root}/v1")).await, Liveness::Alive);
         task.abort();
     }
+}
+
+async fn limits(provider: &str, base_url: &str, project: Option<&str>) -> Result<usize, String> {
+    let (upstream, _clock) = upstream_at(base_url);
+    let catalog = chorus_upstream::catalog::load();
+    let secret = Secret::new(SECRET);
+    let query = LimitsQuery {
+        provider: catalog.provider(&provider.into()).expect("a row"),
+        secret: &secret,
+        base_url: Some(base_url),
+        project,
+        deadline: DEADLINE,
+    };
+    let told = bounded(upstream.read_limits(query)).await?;
+    Ok(told.iter().map(|told| told.levels.len()).sum())
+}
+
+#[tokio::test]
+async fn limits_are_read_at_the_providers_api_and_a_refusal_never_shows_the_key() {
+    let list = r#"{"data":[{"models":["m"],"limits":[{"type":"requests_per_minute","value":5}]},{"models":null,"limits":[]}]}"#;
+    let server = Server::fixed(200, &[], list).await;
+    assert_eq!(limits("sim-anthropic", &server.base_url, None).await, Ok(1));
+    assert_eq!(limits("sim-anthropic", &server.base_url, Some("w1")).await, Ok(1));
+    let paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path).collect();
+    let organizations = "/v1/organizations";
+    let expected = [
+        format!("{organizations}/rate_limits"),
+        format!("{organizations}/workspaces/w1/rate_limits"),
+    ];
+    assert_eq!(paths, expected);
+
+    let refused = format!(r#"{{"error":{{"message":"no admin key: {SECRET}"}}}}"#);
+    let server = Server::fixed(403, &[], refused).await;
+    let reason = limits("sim-openai", &server.base_url, Some("proj")).await;
+    let reason = reason.expect_err("refused");
+    assert!(reason.contains("answered 403: no admin key") && !reason.contains(SECRET), "{reason}");
+    let server = Server::fixed(200, &[], "<title>Sign in</title>").await;
+    let reason = limits("sim-anthropic", &server.base_url, None).await;
+    assert_eq!(reason, Err("the list of limits cannot be read".to_owned()));
+    let reason = limits("compatible", &server.base_url, None).await;
+    assert_eq!(reason, Err("the provider tells no limits by its API".to_owned()));
+}
+
+#[tokio::test]
+async fn a_list_of_limits_without_an_end_is_given_up() {
+    let list = r#"{"data":[],"next_page":"again"}"#;
+    let server = Server::fixed(200, &[], list).await;
+    let reason = limits("sim-anthropic", &server.base_url, None).await;
+    assert!(reason.expect_err("endless").contains("more than 50 pages"));
 }

@@ -213,6 +213,7 @@ impl Bench {
         self.leases += 1;
         let estimate = CallEstimate {
             input: 100,
+            cached: 0,
             output_p50: 50,
             output_p90: 80,
             max_tokens: 100,

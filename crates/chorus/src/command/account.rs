@@ -85,6 +85,7 @@ fn body(row: Row) -> NewAccountBody {
         limits: of.limits,
         tier: of.tier,
         project: of.project,
+        admin_key: of.admin_key,
         project_limits: of.project_limits,
     };
     NewAccountBody {
@@ -118,6 +119,7 @@ fn added(add: AddArgs) -> anyhow::Result<AccountImport> {
                 limits: Vec::new(),
                 tier: None,
                 project: None,
+                admin_key: None,
                 project_limits: Vec::new(),
             }],
         }],

@@ -149,6 +149,7 @@ pub(super) fn row(catalog: &Catalog, account: &Account, address: SocketAddr) -> 
             limits: account.limits.iter().map(limit).collect(),
             tier: None,
             project: None,
+            admin_key: None,
             project_limits: Vec::new(),
         }],
     }

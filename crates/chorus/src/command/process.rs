@@ -16,7 +16,7 @@ use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{import_variables, warn_of_ends};
+use crate::accounts::{import_variables, refresh_limits, warn_of_ends};
 use crate::app::{App, BuildOptions, ServiceSet, Services};
 use crate::clock::SystemClock;
 use crate::config::{Config, ProcessEnvironment, ProcessRole};
@@ -60,7 +60,14 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     println!("{}", startup_line::format(&app, &role, server.address));
     let control = control(&app, &role);
     let mut services = Services::start(&app, &selected);
+    let importer = app.importer(&app.tenant, true);
+    let refreshed = tokio::spawn(async move {
+        if role == ProcessRole::All {
+            refresh_limits(importer, &ProcessEnvironment).await;
+        }
+    });
     let (outcome, server) = wait(&mut services, server, &stop).await;
+    refreshed.abort();
     drop(control);
     health.stopping();
     let exit = shut_down(&app, services, server, (outcome, selected.drain)).await;

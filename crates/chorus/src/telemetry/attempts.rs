@@ -1,6 +1,6 @@
 //! The queue as the leading dispatcher reads it, and what becomes of deliveries.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -10,11 +10,14 @@ use chorus_core::attempt::{
 };
 use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::port::attempts::{QueuePage, QueueSelection};
+use chorus_core::limit::Dimension;
+use chorus_core::llm::Usage;
 use chorus_core::port::{Attempts, StoreError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,11 +25,28 @@ struct Became {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Estimated {
+    dimension: &'static str,
+}
+
+/// Amounts that were reserved for one call.
+type Reserved = Vec<(Dimension, u64)>;
+
+/// Deliveries that workers of this process hold, with what was reserved for each.
+type Held = BTreeMap<(AttemptId, Epoch), Reserved>;
+
+/// Bounds of a ratio around one, each half as large again as the one before.
+fn ratios() -> Histogram {
+    Histogram::new(exponential_buckets(0.1, 1.5, 12))
+}
+
 /// The queue and its deliveries.
 pub(super) struct Queue {
     queued: Gauge,
     running: Gauge,
-    held: Mutex<BTreeSet<(AttemptId, Epoch)>>,
+    held: Mutex<Held>,
+    estimates: Family<Estimated, Histogram>,
     dispatches: Family<Became, Counter>,
     claims: Family<Became, Counter>,
     finishes: Family<Became, Counter>,
@@ -39,6 +59,7 @@ impl Queue {
             queued: Gauge::default(),
             running: Gauge::default(),
             held: Mutex::default(),
+            estimates: Family::new_with_constructor(ratios as fn() -> Histogram),
             dispatches: Family::default(),
             claims: Family::default(),
             finishes: Family::default(),
@@ -70,6 +91,11 @@ impl Queue {
             queue.finishes.clone(),
         );
         registry.register(
+            "estimate_error_ratio",
+            "Tokens that calls used, divided by those that were reserved for them",
+            queue.estimates.clone(),
+        );
+        registry.register(
             "deliveries_taken_back",
             "Deliveries that the reconciler took back: unclaimed, lost_worker",
             queue.taken_back.clone(),
@@ -78,11 +104,29 @@ impl Queue {
     }
 
     /// Records a change in the number of calls that workers of this process hold.
-    fn holds(&self, change: impl FnOnce(&mut BTreeSet<(AttemptId, Epoch)>)) {
+    fn holds<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut held);
+        let changed = change(&mut held);
         self.running
             .set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+        changed
+    }
+
+    /// Records the error of each amount that was reserved for a call, by what the call used.
+    fn used(&self, reserved: &Reserved, usage: &Usage) {
+        for (dimension, amount) in reserved {
+            let (dimension, used) = match dimension {
+                Dimension::InputTokens => ("input_tokens", usage.prompt()),
+                Dimension::OutputTokens => ("output_tokens", usage.output),
+                Dimension::TotalTokens => ("total_tokens", usage.total()),
+                Dimension::Requests | Dimension::Spend | Dimension::Concurrency => continue,
+            };
+            if *amount > 0 {
+                let ratio = used as f64 / *amount as f64;
+                let label = Estimated { dimension };
+                self.estimates.get_or_create(&label).observe(ratio);
+            }
+        }
     }
 
     /// Forgets the length of the queue when this process stops reading it.
@@ -143,8 +187,11 @@ impl Attempts for Counted {
         let holding = (claim.attempt, claim.epoch);
         let answer = self.inner.claim(claim).await;
         match &answer {
-            Ok(Some(_)) => {
-                self.queue.holds(|held| held.extend([holding]));
+            Ok(Some(delivery)) => {
+                let charges = delivery.assignment.lease.charges.iter();
+                let reserved = charges.map(|charge| (charge.dimension, charge.amount));
+                let reserved: Reserved = reserved.collect();
+                self.queue.holds(|held| held.insert(holding, reserved));
                 count(&self.queue.claims, "granted");
             }
             Ok(None) => count(&self.queue.claims, "denied"),
@@ -157,7 +204,7 @@ impl Attempts for Counted {
         let answer = self.inner.beat(held).await;
         if let Ok(gone) = &answer {
             self.queue.holds(|held| {
-                held.retain(|of| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of));
+                held.retain(|of, _| gone.iter().all(|gone| (gone.attempt, gone.epoch) != *of));
             });
         }
         answer
@@ -171,9 +218,13 @@ impl Attempts for Counted {
             Outcome::Requeue { .. } => "requeued",
         };
         let holding = (finish.holding.attempt, finish.holding.epoch);
+        let usage = finish.usage.filter(|usage| !usage.is_estimated);
         let answer = self.inner.finish(finish).await;
         if let Ok(ours) = answer {
-            self.queue.holds(|held| held.retain(|of| *of != holding));
+            let reserved = self.queue.holds(|held| held.remove(&holding));
+            if let Some((reserved, usage)) = reserved.zip(usage) {
+                self.queue.used(&reserved, &usage);
+            }
             count(
                 &self.queue.finishes,
                 if ours { outcome } else { "moved_on" },

@@ -127,6 +127,7 @@ impl World {
         self.next += 1;
         let estimate = CallEstimate {
             input,
+            cached: 0,
             output_p50: output,
             output_p90: output,
             max_tokens: output,

@@ -76,6 +76,15 @@ local function reconfigured(group, old, text, at)
   return fresh
 end
 
+-- Prompt tokens that count before the call: those of the cache by their share.
+local function counted_input(meter, estimate)
+  if meter.reserve == 'i' then
+    return estimate.input
+  end
+  local cached = math.min(estimate.cached or 0, estimate.input)
+  return estimate.input - math.floor(cached * math.max(0, 100 - meter.percent) / 100)
+end
+
 local function reserved_for(meter, estimate)
   local output = estimate.max
   if meter.reserve == 'e' then
@@ -86,11 +95,11 @@ local function reserved_for(meter, estimate)
   if meter.dim == 'q' or meter.dim == 'c' then
     return 1
   elseif meter.dim == 'i' then
-    return meter.reserve == 'i' and estimate.input + estimate.max or estimate.input
+    return meter.reserve == 'i' and estimate.input + estimate.max or counted_input(meter, estimate)
   elseif meter.dim == 'o' then
     return output
   elseif meter.dim == 't' then
-    return meter.reserve == 'm' and math.max(estimate.input, estimate.max) or estimate.input + output
+    return meter.reserve == 'm' and math.max(estimate.input, estimate.max) or counted_input(meter, estimate) + output
   end
   return estimate.cost
 end
@@ -115,7 +124,7 @@ local function certain_part(meter, estimate)
   if meter.dim == 'o' and guessed then
     return 0
   elseif meter.dim == 't' and guessed then
-    return estimate.input
+    return counted_input(meter, estimate)
   end
   return reserved_for(meter, estimate)
 end

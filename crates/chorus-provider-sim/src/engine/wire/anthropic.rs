@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::{LimitsList,
     ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups, header,
 };
 use crate::config::ModelConfig;
@@ -24,6 +24,7 @@ impl Wire for Anthropic {
             ("POST", "/v1/messages") => Some(Route::Call),
             ("POST", "/v1/messages/count_tokens") => Some(Route::Count),
             ("GET", "/v1/models") => Some(Route::Models),
+            ("GET", "/v1/organizations/rate_limits") => Some(Route::Limits(LimitsList::Groups)),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::{LimitsList,
     ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups,
 };
 use crate::config::ModelConfig;
@@ -24,6 +24,7 @@ impl Wire for Openai {
         match (method, path.strip_prefix("/v1").unwrap_or(path)) {
             ("POST", "/chat/completions") => Some(Route::Call),
             ("GET", "/models") => Some(Route::Models),
+            ("GET", path) if is_limits_path(path) => Some(Route::Limits(LimitsList::Models)),
             _ => None,
         }
     }
@@ -227,6 +228,14 @@ pub(super) fn read(body: &Value) -> Result<CallRequest, String> {
         .as_str()
         .map(|effort| effort != "none" && effort != "minimal");
     Ok(ask)
+}
+
+/// Returns true for `/organization/projects/{project}/rate_limits`.
+fn is_limits_path(path: &str) -> bool {
+    let project = path.strip_prefix("/organization/projects/");
+    project
+        .and_then(|rest| rest.strip_suffix("/rate_limits"))
+        .is_some_and(|project| !project.is_empty() && !project.contains('/'))
 }
 
 /// List of models in OpenAI's format.

@@ -171,6 +171,7 @@ impl LimiterContext {
     pub(super) fn candidate(&self, input: u64) -> Candidate {
         let estimate = CallEstimate {
             input,
+            cached: 0,
             output_p50: 1,
             output_p90: 1,
             max_tokens: 1,

@@ -150,6 +150,7 @@ fn group() -> Arc<QuotaGroup> {
 fn demand() -> Demand {
     let estimate = CallEstimate {
         input: 100,
+        cached: 0,
         output_p50: 1,
         output_p90: 1,
         max_tokens: 1,

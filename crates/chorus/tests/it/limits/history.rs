@@ -235,6 +235,7 @@ impl<'a> Pair<'a> {
             } else {
                 self.chance.u64(1..900)
             },
+            cached: self.chance.u64(0..2) * self.chance.u64(0..900),
             output_p50: output / 2,
             output_p90: output,
             max_tokens: self.chance.u64(1..1_500),
