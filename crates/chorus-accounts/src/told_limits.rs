@@ -18,7 +18,12 @@ pub(crate) fn apply(
 ) {
     for of in groups.iter_mut() {
         let names: Vec<String> = of.models.iter().filter_map(&wire_name).collect();
-        let is_whole = of.models.len() > 1 && of.group.limits.iter().all(|limit| is_of_organization(provider, limit));
+        let is_whole = of.models.len() > 1
+            && of
+                .group
+                .limits
+                .iter()
+                .all(|limit| is_of_organization(provider, limit));
         let found = told.iter().find(|told| speaks_of(told, &names));
         if let Some(told) = found.filter(|_| !is_whole) {
             of.group.limits = with_told(provider, &of.group.limits, &told.levels);
@@ -187,10 +192,16 @@ mod tests {
                 models: vec![slug.clone()],
             })
             .collect();
-        let list = [told(&["a-20260101", "x"], Dimension::OutputTokens, 90_000), told(&["b2"], Dimension::Requests, 1)];
+        let list = [
+            told(&["a-20260101", "x"], Dimension::OutputTokens, 90_000),
+            told(&["b2"], Dimension::Requests, 1),
+        ];
         apply(&provider, &list, wire, &mut groups);
         let of = |amount| vec![(Dimension::OutputTokens, amount, ReserveRule::AsProduced)];
-        let expected = [("m/a".to_owned(), of(90_000)), ("m/b".to_owned(), of(8_000))];
+        let expected = [
+            ("m/a".to_owned(), of(90_000)),
+            ("m/b".to_owned(), of(8_000)),
+        ];
         assert_eq!(amounts(&groups), expected);
     }
 

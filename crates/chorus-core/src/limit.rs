@@ -438,7 +438,11 @@ mod tests {
         assert_eq!(reserved(ReserveRule::Estimate, 0), 200);
         assert_eq!(reserved(ReserveRule::Estimate, 10), 280);
         assert_eq!(reserved(ReserveRule::Estimate, 100), 1_000);
-        assert_eq!(reserved(ReserveRule::InputPlusMax, 0), 1_050, "released later");
+        assert_eq!(
+            reserved(ReserveRule::InputPlusMax, 0),
+            1_050,
+            "released later"
+        );
     }
 
     #[test]

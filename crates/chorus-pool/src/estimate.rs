@@ -364,7 +364,11 @@ mod tests {
             .collect();
         let estimator = learned(&mixed);
         let input = |kind| of_kind(&estimator, kind).input;
-        assert!((880..=1_000).contains(&input(TaskKind::Work)), "{}", input(TaskKind::Work));
+        assert!(
+            (880..=1_000).contains(&input(TaskKind::Work)),
+            "{}",
+            input(TaskKind::Work)
+        );
         assert!((1_550..=1_760).contains(&input(TaskKind::Judge)));
         let unseen = input(TaskKind::Resolve);
         assert!((1_000..=1_900).contains(&unseen), "the route's: {unseen}");
@@ -411,7 +415,10 @@ mod tests {
         };
         let estimate = estimator.estimate(&"sim".into(), &model, TaskKind::Work, &size);
         let p50 = estimate.output_p50;
-        assert!((2_800..=3_200).contains(&p50), "2,000 of thinking and 1,000: {p50}");
+        assert!(
+            (2_800..=3_200).contains(&p50),
+            "2,000 of thinking and 1,000: {p50}"
+        );
         assert!(estimate.output_p90 > p50);
     }
 

@@ -370,13 +370,7 @@ impl Providers {
     }
 
     /// The limits of the organisation of an admin key.
-    fn limits(
-        &self,
-        at: usize,
-        now_ms: u64,
-        request: &HttpRequest,
-        list: LimitsList,
-    ) -> Scripted {
+    fn limits(&self, at: usize, now_ms: u64, request: &HttpRequest, list: LimitsList) -> Scripted {
         let provider = &self.providers[at];
         let wire = provider.wire();
         let key = wire.key(&request.headers).unwrap_or_default();

@@ -65,7 +65,9 @@ impl Http {
                 return Ok(limits);
             }
         }
-        Err(format!("the list of limits has more than {MOST_PAGES} pages"))
+        Err(format!(
+            "the list of limits has more than {MOST_PAGES} pages"
+        ))
     }
 
     async fn page(
@@ -106,7 +108,10 @@ impl Http {
         let bytes = plain_prefix(&exchange, body).await;
         if !status.is_success() {
             let message = exchange.read_error(&bytes).message;
-            return Err(format!("the provider answered {}: {message}", status.as_u16()));
+            return Err(format!(
+                "the provider answered {}: {message}",
+                status.as_u16()
+            ));
         }
         read(api, &bytes).ok_or_else(|| "the list of limits cannot be read".to_owned())
     }

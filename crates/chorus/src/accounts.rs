@@ -35,7 +35,7 @@ pub(crate) async fn warn_of_ends(app: &App) -> Result<(), StoreError> {
 const LIMITS_AGAIN: Millis = Millis::from_secs(86_400);
 
 /// Reads the limits of accounts with an admin key in a variable again, once a day, for as long as it is awaited.
-pub(crate) async fn refresh_limits(importer: Importer, environment: &dyn Environment) {
+pub(crate) async fn refresh_limits(importer: Importer, environment: impl Environment + Sync) {
     loop {
         importer.clock.sleep(LIMITS_AGAIN).await;
         let rows = variable_rows(&importer.catalog, |name| environment.variable(name));

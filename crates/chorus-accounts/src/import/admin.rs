@@ -83,12 +83,19 @@ impl Importer {
         provider: &Provider,
         row: &CredentialRow,
     ) -> Result<Option<Admin>, String> {
-        let Some(key) = row.admin_key.as_deref().map(str::trim).filter(|key| !key.is_empty())
+        let Some(key) = row
+            .admin_key
+            .as_deref()
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
         else {
             return Ok(None);
         };
         if provider.limits_api.is_none() {
-            return Err(format!("`admin_key`: {} tells no limits by an API", provider.title));
+            return Err(format!(
+                "`admin_key`: {} tells no limits by an API",
+                provider.title
+            ));
         }
         let owner = row.organization.as_deref().unwrap_or(email);
         Ok(Some(Admin {

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use chorus_bus::Embedded;
 use chorus_core::catalog::Provider;
+use chorus_core::limit::{Dimension, ObservedLevel};
 use chorus_core::port::audit::AuditFilter;
-use chorus_core::time::Timestamp;
+use chorus_core::time::{Millis, Timestamp};
 use chorus_store::memory::Store;
-use chorus_vault::Secret;
+use chorus_vault::{LimitsQuery, Secret, ToldLimits};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
@@ -39,13 +40,19 @@ impl Clock for Steps {
     }
 }
 
-/// A provider that gives this answer to every check.
-struct Scripted(Mutex<Liveness>);
+/// A provider that gives this answer to every check, and these limits to an admin key.
+struct Scripted(Mutex<Liveness>, Mutex<Result<Vec<ToldLimits>, String>>);
 
 #[async_trait]
 impl KeyChecker for Scripted {
     async fn check_key(&self, _: KeyCheck<'_>) -> Liveness {
         self.0.lock().expect("no panic before").clone()
+    }
+
+    async fn read_limits(&self, query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
+        let told = self.1.lock().expect("no panic before").clone();
+        assert_eq!(query.secret.expose(), "admin-of-one");
+        told
     }
 }
 
@@ -59,7 +66,7 @@ impl Case {
     fn new() -> Self {
         let row = serde_json::json!({
             "id": "p", "title": "P", "base_url": "https://p.example", "path": "/x",
-            "dialect": "openai_chat", "auth": "bearer",
+            "dialect": "openai_chat", "auth": "bearer", "limits_api": "anthropic",
         });
         let row: Provider = serde_json::from_value(row).expect("a row");
         let model = serde_json::json!({
@@ -69,7 +76,10 @@ impl Case {
         let model = serde_json::from_value(model).expect("a model");
         let clock: Arc<dyn Clock> = Arc::new(Steps::default());
         let store = Arc::new(Store::new(Arc::clone(&clock)));
-        let provider = Arc::new(Scripted(Mutex::new(Liveness::Alive)));
+        let provider = Arc::new(Scripted(
+            Mutex::new(Liveness::Alive),
+            Mutex::new(Ok(Vec::new())),
+        ));
         let operator = AccountOperator {
             directory: Arc::<Store>::clone(&store),
             audit: store,
@@ -323,4 +333,65 @@ fn a_key_in_the_place_of_a_name_is_not_written_to_the_audit() {
     let entries = done(audit.entries(&case.author.tenant, AuditFilter::default(), 10));
     let entries = entries.expect("the store answers");
     assert!(!format!("{entries:?}").contains("sk-"), "{entries:?}");
+}
+
+/// Imports an account with an admin key when the provider tells this amount of requests a minute, or fails.
+fn import_with_limits(case: &Case, told: Result<u64, &str>) -> (Report, Vec<u64>) {
+    let level = |amount| ObservedLevel {
+        dimension: Dimension::Requests,
+        limit: Some(amount),
+        remaining: None,
+        full_at: None,
+        rounded_to: 1,
+        window: Some(Millis(60_000)),
+    };
+    let told = told.map_err(str::to_owned).map(|amount| {
+        vec![ToldLimits {
+            models: vec!["m".to_owned()],
+            levels: vec![level(amount)],
+        }]
+    });
+    *case.provider.1.lock().expect("no panic before") = told;
+    let row = Row {
+        place: "account 1".to_owned(),
+        identity: Identity {
+            email: "one@example.com".to_owned(),
+            owner: None,
+            entitlement: "own".to_owned(),
+            attested_by: None,
+            same_owner_spill: false,
+        },
+        credentials: vec![CredentialRow {
+            provider: "p".to_owned(),
+            key: "key-of-one".to_owned(),
+            organization: None,
+            base_url: None,
+            expires: None,
+            models: Vec::new(),
+            limits: Vec::new(),
+            tier: None,
+            project: None,
+            admin_key: Some("admin-of-one".to_owned()),
+            project_limits: Vec::new(),
+        }],
+    };
+    let report = done(case.operator.import(&case.author, vec![Ok(row)], true));
+    let accounts = done(case.operator.directory.accounts(&case.author.tenant));
+    let accounts = accounts.expect("the store answers");
+    let credentials = accounts.iter().flat_map(|account| &account.credentials);
+    let groups = credentials.flat_map(|credential| &credential.groups);
+    let amounts = groups.flat_map(|of| of.group.limits.iter().map(|limit| limit.amount));
+    (report.expect("the store answers"), amounts.collect())
+}
+
+#[test]
+fn limits_that_a_provider_told_stay_when_its_api_fails_and_follow_it_when_it_answers() {
+    let case = Case::new();
+    let (report, amounts) = import_with_limits(&case, Ok(77));
+    assert_eq!((report.added.len(), amounts), (1, vec![77]));
+    let (report, amounts) = import_with_limits(&case, Err("it is away"));
+    assert!(report.notes[0].contains("limits of P are not read: it is away"));
+    assert_eq!((report.unchanged.len(), amounts), (1, vec![77]));
+    let (report, amounts) = import_with_limits(&case, Ok(90));
+    assert_eq!((report.updated.len(), amounts), (1, vec![90]));
 }

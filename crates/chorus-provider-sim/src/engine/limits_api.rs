@@ -14,7 +14,10 @@ use crate::config::{Limits, OrganisationConfig};
 const ADMIN: &str = "admin-";
 
 /// Returns the organisation of an admin key.
-pub(super) fn organisation<'a>(provider: &'a Provider, key: &str) -> Option<&'a OrganisationConfig> {
+pub(super) fn organisation<'a>(
+    provider: &'a Provider,
+    key: &str,
+) -> Option<&'a OrganisationConfig> {
     let id = key.strip_prefix(ADMIN)?;
     let mut organisations = provider.config().organisations.iter();
     organisations.find(|organisation| organisation.id == id)

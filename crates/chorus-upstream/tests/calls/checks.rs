@@ -133,7 +133,10 @@ async fn limits_are_read_at_the_providers_api_and_a_refusal_never_shows_the_key(
     let list = r#"{"data":[{"models":["m"],"limits":[{"type":"requests_per_minute","value":5}]},{"models":null,"limits":[]}]}"#;
     let server = Server::fixed(200, &[], list).await;
     assert_eq!(limits("sim-anthropic", &server.base_url, None).await, Ok(1));
-    assert_eq!(limits("sim-anthropic", &server.base_url, Some("w1")).await, Ok(1));
+    assert_eq!(
+        limits("sim-anthropic", &server.base_url, Some("w1")).await,
+        Ok(1)
+    );
     let paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path).collect();
     let organizations = "/v1/organizations";
     let expected = [
@@ -146,12 +149,18 @@ async fn limits_are_read_at_the_providers_api_and_a_refusal_never_shows_the_key(
     let server = Server::fixed(403, &[], refused).await;
     let reason = limits("sim-openai", &server.base_url, Some("proj")).await;
     let reason = reason.expect_err("refused");
-    assert!(reason.contains("answered 403: no admin key") && !reason.contains(SECRET), "{reason}");
+    assert!(
+        reason.contains("answered 403: no admin key") && !reason.contains(SECRET),
+        "{reason}"
+    );
     let server = Server::fixed(200, &[], "<title>Sign in</title>").await;
     let reason = limits("sim-anthropic", &server.base_url, None).await;
     assert_eq!(reason, Err("the list of limits cannot be read".to_owned()));
     let reason = limits("compatible", &server.base_url, None).await;
-    assert_eq!(reason, Err("the provider tells no limits by its API".to_owned()));
+    assert_eq!(
+        reason,
+        Err("the provider tells no limits by its API".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ pub(crate) async fn run(config: Config, role: ProcessRole, migrate: bool) -> any
     let importer = app.importer(&app.tenant, true);
     let refreshed = tokio::spawn(async move {
         if role == ProcessRole::All {
-            refresh_limits(importer, &ProcessEnvironment).await;
+            refresh_limits(importer, ProcessEnvironment).await;
         }
     });
     let (outcome, server) = wait(&mut services, server, &stop).await;

@@ -6,8 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::{LimitsList,
-    ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups, header,
+use super::{
+    ErrorReply, FinishReason, LimitsList, Piece, Refusal, ReplyContext, Route, Wire, WireReply,
+    groups, header,
 };
 use crate::config::ModelConfig;
 use crate::engine::call::{CallRequest, Role, Turn};

@@ -7,8 +7,9 @@
 
 use serde_json::{Value, json};
 
-use super::{LimitsList,
-    ErrorReply, FinishReason, Piece, Refusal, ReplyContext, Route, Wire, WireReply, groups,
+use super::{
+    ErrorReply, FinishReason, LimitsList, Piece, Refusal, ReplyContext, Route, Wire, WireReply,
+    groups,
 };
 use crate::config::ModelConfig;
 use crate::engine::call::{CallRequest, Role, Turn};
