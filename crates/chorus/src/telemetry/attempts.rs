@@ -9,9 +9,9 @@ use chorus_core::attempt::{
     QueuedAttempt, Reclaim, Reclaimed,
 };
 use chorus_core::id::{AttemptId, Epoch};
-use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::limit::Dimension;
 use chorus_core::llm::Usage;
+use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::{Attempts, StoreError};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
