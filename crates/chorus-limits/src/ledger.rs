@@ -9,6 +9,7 @@ mod addressed;
 mod booking;
 mod ending;
 mod group;
+mod learned;
 mod lease;
 mod level;
 mod meter;
@@ -34,8 +35,9 @@ pub(crate) use past::{PastGroup, levels_after};
 #[cfg(feature = "redis")]
 pub(crate) use past_level::PastLevel;
 
-use group::{Call, Fit, Group};
+use group::{Call, Fit, Group, SentCall};
 use lease::{Entry, Life, Part};
+use meter::Meter;
 use room::{Room, best, never, soonest};
 use tally::Tally;
 
@@ -161,12 +163,15 @@ impl Ledger {
     /// lease that is unknown or has ended changes nothing.
     pub fn observe(&mut self, lease: LeaseId, signals: &LimitSignals, now: Timestamp) {
         self.expire(now);
-        let sent_at = self.leases.get(&lease).and_then(|entry| entry.sent_at);
         let ids = self.groups_of(lease);
         let addressed = self.addressed(&ids, signals, now);
+        let Some(entry) = self.leases.get(&lease) else {
+            return;
+        };
         for (id, addressed) in ids.into_iter().zip(addressed) {
             if let Some(group) = self.groups.get_mut(&id) {
-                group.observe(signals, &addressed, sent_at, now);
+                let call = SentCall::of(entry, &id, group);
+                group.observe(signals, &addressed, &call, now);
                 self.freed.insert(id);
             }
         }
@@ -251,13 +256,13 @@ impl Ledger {
         let Some(group) = self.groups.get_mut(id) else {
             return;
         };
-        group.meters.iter_mut().for_each(|meter| meter.held = 0);
+        group.meters.iter_mut().for_each(Meter::forget_calls);
         (group.in_flight, group.sent) = (0, 0);
         group.of_ended_process.clear();
         let mut sent = Vec::new();
         for entry in self
             .leases
-            .values()
+            .values_mut()
             .filter(|entry| entry.is_live() && entry.groups.contains(id))
         {
             group.in_flight += 1;
@@ -268,11 +273,11 @@ impl Ledger {
             if entry.process_ended {
                 group.of_ended_process.insert(entry.lease.id, entry.due());
             }
-            for part in entry
-                .parts
-                .iter()
-                .filter(|part| part.group == *id && part.charged.is_none())
-            {
+            for part in entry.parts.iter_mut().filter(|part| part.group == *id) {
+                part.mark = None;
+                if part.charged.is_some() {
+                    continue;
+                }
                 if let Some(meter) = group.meter(part.dimension, part.nth) {
                     meter.hold(part.set_aside);
                 }
@@ -335,6 +340,7 @@ impl Ledger {
                 nth: *next,
                 set_aside,
                 charged: None,
+                mark: None,
             });
             *next += 1;
         }

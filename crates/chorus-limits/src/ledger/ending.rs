@@ -98,11 +98,24 @@ impl Ledger {
         self.live_on(lease, Life::Aborted { until });
     }
 
-    /// Charges the amounts that providers charge when a call starts.
+    /// Charges the amounts that providers charge when a call starts, and marks the sums of every meter.
     pub(super) fn charge_sent(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |meter, part| {
             (part.charged.is_none() && meter.charged_when_sent()).then_some(part.set_aside)
         });
+        let Some(entry) = self.leases.get_mut(&lease) else {
+            return;
+        };
+        for part in &mut entry.parts {
+            let meter = self
+                .groups
+                .get_mut(&part.group)
+                .and_then(|group| group.meter(part.dimension, part.nth));
+            let is_new = part.mark.is_none() && part.charged.is_none_or(|(at, _)| at == now);
+            if let Some(meter) = meter.filter(|_| is_new) {
+                part.mark = Some(meter.sent(now, part.set_aside));
+            }
+        }
     }
 
     /// Gives everything back: the lease was not sent.
@@ -121,6 +134,9 @@ impl Ledger {
     /// Expires a sent lease: frees its slot and charges the reserved amounts.
     pub(super) fn lapse(&mut self, lease: LeaseId, now: Timestamp) {
         self.charge_reserved(lease, now);
+        if let Some(entry) = self.leases.get_mut(&lease) {
+            entry.parts.iter_mut().for_each(|part| part.mark = None);
+        }
         self.free(
             lease,
             now,
@@ -164,8 +180,15 @@ impl Ledger {
                 continue;
             };
             match part.charged {
-                None => meter.charge(now, part.set_aside, used),
-                Some((charged_at, before)) => meter.correct(now, charged_at, used - before),
+                None => {
+                    if part.mark.is_some() {
+                        meter.ended(part.set_aside);
+                    }
+                    meter.charge(now, part.set_aside, used);
+                }
+                Some((charged_at, before)) => {
+                    meter.correct(now, charged_at, part.mark, used - before);
+                }
             }
             let since = part.charged.map_or(now, |(charged_at, _)| charged_at);
             part.charged = Some((since, used));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::failure::GroupReaction;
-use chorus_core::id::LeaseId;
+use chorus_core::id::{GroupId, LeaseId};
 use chorus_core::limit::{
     Candidate, Demand, Dimension, GroupClosure, Limit, LimitSignals, ObservedLevel, ObstacleKind,
     QuotaGroup, Window, Zone,
@@ -14,10 +14,17 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::addressed::Addressed;
 use super::booking::{Booking, Bookings, left_for};
-use super::meter::Meter;
+use super::lease::Entry;
+use super::meter::{Mark, Meter};
 use super::ramp::Ramp;
 use super::tally::Tally;
 
+/// Time within which a second refusal that nothing explains lowers the rates.
+const SUSPICION: Millis = Millis(30_000);
+/// Time after a refusal from which an accepted call ends the doubling of closures.
+const CALM: Millis = Millis(5_000);
+/// Most doublings of the closure of a group that is refused again and again.
+const MOST_DOUBLINGS: u32 = 2;
 /// Closure of a refused group without a wait from its provider.
 const REST: Millis = Millis(1_000);
 /// Closure for money that comes back in a rolling window.
@@ -37,6 +44,8 @@ pub(crate) struct Group {
     /// Expiry of each live lease of a process that ended.
     pub(crate) of_ended_process: BTreeMap<LeaseId, Timestamp>,
     ramp: Option<Ramp>,
+    /// Time of the last refusal that nothing explains, and their number since a call was accepted.
+    unexplained: Option<(Timestamp, u32)>,
     config: Arc<QuotaGroup>,
     pub(crate) bookings: Bookings,
 }
@@ -55,6 +64,65 @@ pub(crate) struct Call<'a> {
     pub(crate) interactive: bool,
     /// Credential, estimate and floor.
     pub(crate) candidate: &'a Candidate,
+}
+
+/// Part of a [`SentCall`] on one limit.
+#[derive(Debug, Clone, Copy, Default)]
+struct SentPart {
+    /// Sums when the call was sent.
+    mark: Option<Mark>,
+    set_aside: i64,
+    /// Amount that is charged only when the call ends.
+    held: i64,
+}
+
+/// Call whose reply or refusal is observed, as far as one group knows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SentCall {
+    /// Time at which it was sent, by the clock of the ledger.
+    sent_at: Option<Timestamp>,
+    /// What it drew from each limit.
+    parts: Vec<SentPart>,
+}
+
+impl SentCall {
+    /// Returns what a lease drew from a group.
+    pub(crate) fn of(entry: &Entry, id: &GroupId, group: &Group) -> Self {
+        let mut parts = vec![SentPart::default(); group.meters.len()];
+        for part in entry.parts.iter().filter(|part| part.group == *id) {
+            if let Some(place) = group.place(part.dimension, part.nth) {
+                let is_running = part.mark.is_some() && part.charged.is_none();
+                parts[place] = SentPart {
+                    mark: part.mark,
+                    set_aside: part.set_aside,
+                    held: if is_running { part.set_aside } else { 0 },
+                };
+            }
+        }
+        Self {
+            sent_at: entry.sent_at,
+            parts,
+        }
+    }
+
+    fn mark(&self, place: usize) -> Option<Mark> {
+        self.parts.get(place).and_then(|part| part.mark)
+    }
+
+    fn need(&self, place: usize) -> i64 {
+        self.parts.get(place).map_or(0, |part| part.set_aside)
+    }
+
+    fn held(&self, place: usize) -> i64 {
+        self.parts.get(place).map_or(0, |part| part.held)
+    }
+
+    /// Returns the time of the request: as its caller says, but not before the lease was sent by the clock
+    /// of the ledger, nor after now.
+    fn asked_at(&self, signals: &LimitSignals, now: Timestamp) -> Timestamp {
+        let said = signals.sent_at.min(now);
+        self.sent_at.map_or(said, |sent_at| said.max(sent_at))
+    }
 }
 
 impl<'a> Call<'a> {
@@ -110,6 +178,7 @@ impl Group {
             sent: 0,
             of_ended_process: BTreeMap::new(),
             ramp: None,
+            unexplained: None,
             config,
             bookings: Bookings::default(),
         }
@@ -202,6 +271,7 @@ impl Group {
         let mut freed = self.is_ramp_reached(heeded);
         for (place, meter) in self.meters.iter_mut().enumerate() {
             let dimension = meter.limit.dimension;
+            meter.raise_rate(now);
             let need = meter.need(&candidate.estimate);
             if need > meter.capacity() {
                 return Fit::Never(dimension);
@@ -290,25 +360,29 @@ impl Group {
     /// [`GroupReaction`] of a failure.
     ///
     /// A call that was sent after a refusal and accepted shows that the closure has lost its reason.
-    /// `sent_at` is the time of the call's `send` by the clock of the ledger.
     pub(crate) fn observe(
         &mut self,
         signals: &LimitSignals,
         addressed: &Addressed,
-        sent_at: Option<Timestamp>,
+        call: &SentCall,
         now: Timestamp,
     ) {
         if signals.failure.is_none() {
-            self.accepted(sent_at);
+            self.accepted(call.sent_at);
         }
+        let asked_at = call.asked_at(signals, now);
+        let is_refused = signals.reaction() != GroupReaction::Nothing;
+        let mut is_explained = false;
         for (level, place) in &addressed.levels {
             let meter = &mut self.meters[*place];
             if let Some(level) = level.for_window(meter.limit.window) {
-                meter.observe(now, signals.sent_at, &level);
+                let refused = if is_refused { call.held(*place) } else { 0 };
+                let mark = call.mark(*place);
+                is_explained |= meter.observe(now, asked_at, mark, refused, &level);
             }
         }
         if addressed.is_refused {
-            self.react(signals, addressed, sent_at, now);
+            self.react(signals, addressed, call, is_explained, now);
         }
     }
 
@@ -316,15 +390,16 @@ impl Group {
         &mut self,
         signals: &LimitSignals,
         addressed: &Addressed,
-        sent_at: Option<Timestamp>,
+        call: &SentCall,
+        is_explained: bool,
         now: Timestamp,
     ) {
         let rest = now + signals.retry_after.unwrap_or(REST);
         let closed_until = match signals.reaction() {
             GroupReaction::Nothing => None,
             GroupReaction::CloseBucket => {
-                self.used_up(addressed, now);
-                Some(rest)
+                self.used_up(addressed, call, is_explained, now);
+                Some(signals.retry_after.map_or_else(|| self.rest(now), |_| rest))
             }
             GroupReaction::HalveRamp => {
                 self.ramp = Some(Ramp::halved(self.ramp, self.sent));
@@ -342,8 +417,16 @@ impl Group {
             GroupReaction::CloseUntilMoney => Some(self.money_comes_back(signals, now)),
         };
         if let Some(until) = closed_until {
-            self.close(signals, sent_at, until, now);
+            self.close(signals, call.sent_at, until, now);
         }
+    }
+
+    /// Returns the end of a closure whose length the provider does not tell: it doubles while refusals go on.
+    fn rest(&self, now: Timestamp) -> Timestamp {
+        let again = self
+            .unexplained
+            .map_or(0, |(_, count)| count.saturating_sub(1));
+        now + Millis(REST.0 << again.min(MOST_DOUBLINGS))
     }
 
     /// Opens a closed group.
@@ -356,6 +439,11 @@ impl Group {
         self.closed = self
             .closed
             .filter(|closure| is_newer_than(closure, sent_at));
+        if let Some((at, count)) = &mut self.unexplained
+            && sent_at.is_some_and(|sent_at| sent_at > *at + CALM)
+        {
+            *count = 0;
+        }
     }
 
     /// Closes the group. The refusal of a later call replaces an earlier one of the same class; else the
@@ -385,19 +473,61 @@ impl Group {
         }
     }
 
-    /// Empties the limits that the headers show as used up, else the scarcest one.
-    fn used_up(&mut self, addressed: &Addressed, now: Timestamp) {
-        let named = addressed
-            .levels
-            .iter()
-            .filter(|(level, _)| level.remaining == Some(0))
-            .map(|(_, place)| *place);
-        let mut culprits: Vec<usize> = named.collect();
-        if culprits.is_empty() {
-            culprits.extend(self.scarcest(now).map(|(_, place)| place));
+    /// Empties the limits that the headers show as too low for the call, else the scarcest one. Where a
+    /// header tells the level, the level stays as told.
+    fn used_up(
+        &mut self,
+        addressed: &Addressed,
+        call: &SentCall,
+        is_explained: bool,
+        now: Timestamp,
+    ) {
+        let is_short = |level: &ObservedLevel, place: usize| {
+            let remaining = level.remaining.map(super::tally::units);
+            remaining.is_some_and(|remaining| remaining == 0 || remaining < call.need(place))
+        };
+        let mut named: Vec<usize> = Vec::new();
+        for (level, place) in &addressed.levels {
+            let Some(level) = level.for_window(self.meters[*place].limit.window) else {
+                continue;
+            };
+            if is_short(&level, *place) {
+                named.push(*place);
+                if level.remaining == Some(0) {
+                    self.meters[*place].used_up(now);
+                }
+            }
         }
-        for place in culprits {
-            self.meters[place].used_up(now);
+        if named.is_empty() {
+            if let Some((_, place)) = self.scarcest(now) {
+                self.meters[place].used_up(now);
+            }
+        }
+        if !is_explained && self.is_suspect(call, now) {
+            self.lower_rates(&named, now);
+        }
+    }
+
+    /// Notes a refusal that nothing explains. Returns true if rates are to be lowered: on the second in a
+    /// time, of a call that was sent after the first was seen.
+    fn is_suspect(&mut self, call: &SentCall, now: Timestamp) -> bool {
+        let (last, count) = self.unexplained.unzip();
+        let is_later = last.is_none_or(|last| call.sent_at.is_none_or(|sent_at| sent_at > last));
+        if !is_later {
+            return false;
+        }
+        self.unexplained = Some((now, count.unwrap_or(0) + 1));
+        last.is_some_and(|last| now.since(last) <= SUSPICION)
+            || self.meters.iter().any(Meter::is_lowered)
+    }
+
+    /// Lowers the named rates, or all where none is named.
+    fn lower_rates(&mut self, named: &[usize], now: Timestamp) {
+        for (place, meter) in self.meters.iter_mut().enumerate() {
+            let is_rate = is_rate(&meter.limit) && meter.limit.dimension != Dimension::Spend;
+            if is_rate && (named.is_empty() || named.contains(&place)) {
+                meter.lower_rate(now);
+            }
         }
     }
 
@@ -427,16 +557,13 @@ impl Group {
                     && (!has_named || level.window.is_none() || is_named(meter))
             })
         };
-        let same = of_dimension().find(|(_, meter)| {
-            level.limit.is_some_and(|amount| {
-                amount == meter.limit.amount || amount == meter.configured.amount
-            })
-        });
+        let same = of_dimension()
+            .find(|(_, meter)| level.limit.is_some_and(|amount| meter.has_amount(amount)));
         if let Some((place, _)) = same {
             return Some((0, place));
         }
         let (place, meter) = of_dimension().min_by_key(|(_, meter)| length(meter.limit.window))?;
-        let amount = meter.limit.amount.max(1);
+        let amount = meter.base().max(1);
         // The smaller limit is the more restrictive one where the header shows no amount.
         let differs = level.limit.map_or(amount, |shown| {
             let shown = shown.max(1);

@@ -4,6 +4,8 @@ use chorus_core::id::{GroupId, Holder};
 use chorus_core::limit::{Dimension, Lease};
 use chorus_core::time::Timestamp;
 
+use super::meter::Mark;
+
 /// A [`Lease`] with its state.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -34,6 +36,8 @@ pub(crate) struct Part {
     pub(crate) set_aside: i64,
     /// Time and amount of the charge; none while the amount is only reserved.
     pub(crate) charged: Option<(Timestamp, i64)>,
+    /// Sums of the meter when the call was sent; none before, and when they are not known any more.
+    pub(crate) mark: Option<Mark>,
 }
 
 /// State of a lease.

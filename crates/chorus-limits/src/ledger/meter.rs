@@ -4,23 +4,55 @@
 //! full less the reservations. Requests, prompts and reservations by `max_tokens` are charged when the
 //! call is sent; produced tokens are charged when the call ends.
 
-use std::collections::VecDeque;
-
 use chorus_core::limit::{
     CallEstimate, Dimension, LevelSource, Limit, LimitLevel, ObservedLevel, ReserveRule, Window,
 };
 use chorus_core::time::{Millis, Timestamp};
 
+use super::learned::LearnedRate;
 use super::past_level::PastLevel;
-use super::tally::{Tally, capacity, lasts, units};
+use super::tally::{Tally, capacity, units};
 
 /// Age up to which a header shows the level before later requests; an older one may show any
 /// charge up to its arrival.
 const PROMPT: Millis = Millis(5_000);
 /// Time before a request within which another charged call may have arrived after it.
 const OVERTAKEN: Millis = Millis(2_000);
-/// Time for which charges are remembered for reading headers.
+/// Age up to which a header can raise a level.
 const REMEMBERED: Millis = Millis(300_000);
+/// Divisor of a call's need that stays free while a rate is learned.
+const MARGIN: i64 = 20;
+/// Longest travel of a call: a header shows the level no later than this after the call was sent.
+const TRAVEL: Millis = Millis(500);
+
+/// Sums of a [`Meter`] at the time at which a call was sent, so that a header of the call shows what was
+/// sent before it and what after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Number of the call among those that were sent.
+    pub(crate) number: u64,
+    charged: i64,
+    sent: i64,
+    gone: i64,
+    /// Charges of earlier calls that may have arrived after this one.
+    overtaken: i64,
+}
+
+/// Sums of all calls that were sent, to which [`Mark`]s compare.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    number: u64,
+    charged: i64,
+    /// Amounts set aside by the calls that were sent.
+    sent: i64,
+    /// Amounts of sent calls that are charged only when they end.
+    running: i64,
+    /// Sum of the charges at two earlier times, the first of them at least [`OVERTAKEN`] ago.
+    older: i64,
+    newer: i64,
+    newer_at: Timestamp,
+    last_at: Option<Timestamp>,
+}
 
 /// Meter of one [`Limit`].
 #[derive(Debug, Clone)]
@@ -33,20 +65,26 @@ pub(crate) struct Meter {
     pub(crate) held: i64,
     /// Origin of the level, and the time at which it spoke last.
     source: (LevelSource, Timestamp),
+    /// Amount that was told or configured, before anything was learned.
+    base: u64,
+    learned: Option<LearnedRate>,
     tally: Tally,
-    recent: VecDeque<(Timestamp, i64)>,
-    shown: Option<Timestamp>,
+    sums: Sums,
+    /// Number and time of the call of the last header.
+    shown: Option<(u64, Timestamp)>,
 }
 
 impl Meter {
     pub(crate) fn new(limit: Limit, tally: Tally, since: Timestamp) -> Self {
         Self {
+            base: limit.amount,
+            learned: None,
             configured: limit.clone(),
             limit,
             held: 0,
             source: (LevelSource::Configured, since),
             tally,
-            recent: VecDeque::new(),
+            sums: Sums::default(),
             shown: None,
         }
     }
@@ -58,6 +96,7 @@ impl Meter {
         if meter.configured.window == limit.window {
             let room = meter.charged_room(now);
             (meter.configured, meter.limit) = (limit.clone(), limit.clone());
+            (meter.base, meter.learned) = (limit.amount, None);
             meter.tally.resize(limit, now, room);
             return meter;
         }
@@ -76,10 +115,20 @@ impl Meter {
     }
 
     /// Returns the amount that a call needs. Produced tokens are a guess, so they never need more than
-    /// the limit can hold.
+    /// the limit can hold; a call larger than a learned limit takes all of it.
     pub(crate) fn need(&self, estimate: &CallEstimate) -> i64 {
-        units(self.limit.reserved_for(estimate))
-            .min(self.capacity().max(self.certain_part(estimate)))
+        let need = units(self.limit.reserved_for(estimate))
+            .min(self.capacity().max(self.certain_part(estimate)));
+        if self.learned.is_some() && need <= self.told_capacity() {
+            need.min(self.capacity())
+        } else {
+            need
+        }
+    }
+
+    /// Returns the capacity without what was learned from refusals.
+    fn told_capacity(&self) -> i64 {
+        units(self.burst_of(self.base).unwrap_or(self.base))
     }
 
     /// Returns the earliest instant at which `need` fits while `floor_permille` and the booked amount
@@ -92,9 +141,19 @@ impl Meter {
         booked: i64,
     ) -> Option<Timestamp> {
         self.tally.advance(&self.limit, now);
-        let free = self.floor(need, floor_permille).max(booked);
+        let free = self.floor(need, floor_permille);
+        let free = free.max(booked).max(self.margin(need));
         self.tally
             .earliest(&self.limit, now, need + free + self.held)
+    }
+
+    /// Returns the amount that stays free while a rate is learned, so that a header shows that it is too high
+    /// before a refusal does.
+    fn margin(&self, need: i64) -> i64 {
+        if self.learned.is_none() || self.shown.is_none() {
+            return 0;
+        }
+        (need / MARGIN).min(self.capacity() - need).max(0)
     }
 
     /// Returns the amount that a call leaves free.
@@ -151,22 +210,62 @@ impl Meter {
             return;
         }
         self.tally.charge(&self.limit, now, used);
-        while self
-            .recent
-            .front()
-            .is_some_and(|(at, _)| *at + REMEMBERED < now)
-        {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((now, used));
+        self.sums.charged += used;
         if self.source.0 == LevelSource::Configured {
             self.learned_from(LevelSource::Own, now);
         }
     }
 
+    /// Counts a call as sent, after it was charged what is charged then.
+    pub(crate) fn sent(&mut self, now: Timestamp, set_aside: i64) -> Mark {
+        self.tally.advance(&self.limit, now);
+        let is_charged = self.charged_when_sent();
+        let sums = &mut self.sums;
+        let before = sums.charged - if is_charged { set_aside } else { 0 };
+        if sums.last_at.is_none_or(|last| now.since(last) >= OVERTAKEN) {
+            (sums.older, sums.newer, sums.newer_at) = (before, before, now);
+        } else if now.since(sums.newer_at) >= OVERTAKEN {
+            (sums.older, sums.newer, sums.newer_at) = (sums.newer, before, now);
+        }
+        sums.last_at = Some(now);
+        sums.number += 1;
+        sums.sent += set_aside;
+        sums.running += if is_charged { 0 } else { set_aside };
+        Mark {
+            number: sums.number,
+            charged: sums.charged,
+            sent: sums.sent,
+            gone: self.tally.gone(),
+            overtaken: if is_charged { before - sums.older } else { 0 },
+        }
+    }
+
+    /// Counts a call as no longer running that is charged when it ends.
+    pub(crate) fn ended(&mut self, set_aside: i64) {
+        if !self.charged_when_sent() {
+            self.sums.running -= set_aside;
+        }
+    }
+
+    /// Forgets the calls under way: they are counted again.
+    pub(crate) const fn forget_calls(&mut self) {
+        (self.held, self.sums.running) = (0, 0);
+    }
+
     /// Corrects an earlier charge, unless a header has shown it since: the header knew the truth.
-    pub(crate) fn correct(&mut self, now: Timestamp, charged_at: Timestamp, more: i64) {
-        if self.shown.is_none_or(|shown| shown < charged_at) {
+    pub(crate) fn correct(
+        &mut self,
+        now: Timestamp,
+        charged_at: Timestamp,
+        mark: Option<Mark>,
+        more: i64,
+    ) {
+        let mark = mark.filter(|_| self.charged_when_sent());
+        let is_shown = self.shown.is_some_and(|(number, at)| match mark {
+            Some(mark) => number >= mark.number,
+            None => at >= charged_at,
+        });
+        if !is_shown {
             self.tally.correct(&self.limit, now, charged_at, more);
         }
     }
@@ -183,52 +282,149 @@ impl Meter {
         self.learned_from(LevelSource::Refusal, now);
     }
 
-    /// Clamps the level to the range that a header of a request sent at `sent_at` makes possible.
-    ///
-    /// Later charges may or may not be shown. A header that came at once shows none of them; a late one
-    /// may show all, so it lowers the level at most to its own figure and what came back since the request.
-    /// Charges shortly before the request may have been overtaken on the way: the level is never raised
-    /// beyond them. A header of an earlier day or month shows nothing of the present one.
-    pub(crate) fn observe(&mut self, now: Timestamp, sent_at: Timestamp, level: &ObservedLevel) {
-        if self.limit.window == Window::Held {
-            return;
+    /// Notes the amount that a provider tells; returns true if it is another one, so that a refusal needs no
+    /// other explanation.
+    fn told(&mut self, now: Timestamp, amount: u64) -> bool {
+        self.learned_from(LevelSource::Header, now);
+        if amount == self.base {
+            return false;
         }
-        if let Some(amount) = level.limit.filter(|amount| *amount > 0) {
-            self.resize(now, amount);
-            self.learned_from(LevelSource::Header, now);
+        (self.base, self.learned) = (amount, None);
+        self.resize(now, amount);
+        true
+    }
+
+    /// Returns true if this is the amount of the limit, as configured, told or learned.
+    pub(crate) const fn has_amount(&self, amount: u64) -> bool {
+        amount == self.base || amount == self.configured.amount || amount == self.limit.amount
+    }
+
+    /// Returns the amount that was told or configured.
+    pub(crate) const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Lowers the rate after a refusal that nothing explains.
+    pub(crate) fn lower_rate(&mut self, now: Timestamp) {
+        if let Some(rate) = LearnedRate::cut(self.learned, now) {
+            self.learned = Some(rate);
+            self.resize(now, rate.scaled(self.base));
+            self.learned_from(LevelSource::Refusal, now);
         }
-        let Some(remaining) = level.remaining else {
+    }
+
+    /// Returns true if refusals have lowered the rate.
+    pub(crate) const fn is_lowered(&self) -> bool {
+        self.learned.is_some()
+    }
+
+    /// Raises a lowered rate while no refusal comes.
+    pub(crate) fn raise_rate(&mut self, now: Timestamp) {
+        let Some(mut rate) = self.learned else {
             return;
         };
-        if self.shown.is_some_and(|shown| sent_at < shown)
-            || sent_at + REMEMBERED < now
-            || self.is_of_earlier_period(sent_at, now)
-        {
-            return;
-        }
-        let rounding = units(level.rounded_to) / 2;
-        let shown = units(remaining) - rounding;
-        let unseen: i64 = self
-            .recent
-            .iter()
-            .filter(|(at, _)| *at > sent_at)
-            .map(|(_, amount)| amount)
-            .sum();
-        let least = shown - unseen - self.overtaken(sent_at);
-        let returned = self.returned(sent_at, now);
-        let most = if now.since(sent_at) <= PROMPT {
-            shown - unseen + returned
+        let is_whole = rate.raise(now);
+        self.learned = (!is_whole).then_some(rate);
+        let amount = if is_whole {
+            self.base
         } else {
-            shown + returned
+            rate.scaled(self.base)
         };
+        self.resize(now, amount);
+    }
+
+    /// Clamps the level to the range that a header makes possible; returns true if the header tells another
+    /// amount than the one known. `asked_at` is the time of its request, `mark` the sums at that time, `refused`
+    /// the amount that a refused call holds.
+    ///
+    /// Of calls sent later the header may show none or all. One that came at once shows none of them; a late
+    /// one may show all, so it lowers the level at most to its own figure and what came back since the request.
+    /// Calls shortly before the request may have been overtaken on the way: the level is never raised
+    /// beyond them. What running calls produced before is shown, and here only held: it is no charge yet. A
+    /// header of an earlier day or month shows nothing of the present one.
+    pub(crate) fn observe(
+        &mut self,
+        now: Timestamp,
+        asked_at: Timestamp,
+        mark: Option<Mark>,
+        refused: i64,
+        level: &ObservedLevel,
+    ) -> bool {
+        if self.limit.window == Window::Held {
+            return false;
+        }
+        let is_told = level
+            .limit
+            .is_some_and(|amount| amount > 0 && self.told(now, amount));
+        let Some(remaining) = level.remaining else {
+            return is_told;
+        };
+        let is_older = self.shown.is_some_and(|(number, at)| match mark {
+            Some(mark) => mark.number < number,
+            None => asked_at < at,
+        });
+        if is_older || asked_at + REMEMBERED < now || self.is_of_earlier_period(asked_at, now) {
+            return is_told;
+        }
+        let shown = units(remaining) - units(level.rounded_to) / 2;
         let known = self.charged_room(now);
-        let room = known.clamp(least, most.max(least));
+        let (least, most) = self.possible(now, asked_at, mark, shown);
+        let most = most - refused;
+        if let Some(rate) = self.learned.as_mut().filter(|_| known > most) {
+            rate.ease(now);
+            let amount = rate.scaled(self.base);
+            self.resize(now, amount);
+        }
+        let room = known.clamp(least.min(most), most);
         // A fraction of a unit that has come back already is kept where nothing is corrected.
         if room != known {
             self.tally.set_room(&self.limit, now, room);
         }
-        self.shown = Some(sent_at);
+        let (number, at) = self.shown.unwrap_or((0, asked_at));
+        self.shown = Some((
+            mark.map_or(number, |mark| mark.number.max(number)),
+            at.max(asked_at),
+        ));
         self.learned_from(LevelSource::Header, now);
+        is_told
+    }
+
+    /// Returns the least and the most that can be left when a header has shown an amount. Call after
+    /// `charged_room(now)`.
+    fn possible(
+        &self,
+        now: Timestamp,
+        asked_at: Timestamp,
+        mark: Option<Mark>,
+        shown: i64,
+    ) -> (i64, i64) {
+        let age = now.since(asked_at);
+        let is_prompt = age <= PROMPT;
+        let is_charged = self.charged_when_sent();
+        let sums = &self.sums;
+        let later = match (mark, is_charged) {
+            (Some(mark), true) if is_prompt => sums.charged - mark.charged,
+            (Some(mark), false) if is_prompt => sums.sent - mark.sent - sums.running,
+            (_, true) => 0,
+            (_, false) => -sums.running,
+        };
+        let most = shown - later + self.returned(mark, age);
+        let Some(mark) = mark.filter(|_| self.is_charged_at_start()) else {
+            return (i64::MIN / 1024, most);
+        };
+        let came_back = match self.limit.window {
+            Window::Bucket { .. } if is_prompt => {
+                self.refilled(Millis(age.0.saturating_sub(TRAVEL.0)))
+            }
+            _ => 0,
+        };
+        let least = shown - (sums.charged - mark.charged) - mark.overtaken + came_back;
+        (least, most)
+    }
+
+    /// Returns true unless the provider charges while the call runs: then a header bounds from above only.
+    fn is_charged_at_start(&self) -> bool {
+        self.charged_when_sent() || self.limit.reserve != ReserveRule::AsProduced
     }
 
     /// Returns true if the amount is charged when the call is sent, not when it ends.
@@ -270,35 +466,25 @@ impl Meter {
         }
     }
 
-    /// Returns the charges of other calls that may have been under way before `sent_at`: all within the
-    /// time, less the smallest, which is at most the own charge.
-    fn overtaken(&self, sent_at: Timestamp) -> i64 {
-        if !self.charged_when_sent() {
-            return 0;
-        }
-        let before = self
-            .recent
-            .iter()
-            .filter(|(at, _)| *at <= sent_at && *at + OVERTAKEN > sent_at)
-            .map(|(_, amount)| *amount);
-        before.clone().sum::<i64>() - before.min().unwrap_or(0)
-    }
-
-    /// Returns the amount that came back between a request and now.
-    fn returned(&self, sent_at: Timestamp, now: Timestamp) -> i64 {
+    /// Returns the amount that came back since a request of this age.
+    fn returned(&self, mark: Option<Mark>, age: Millis) -> i64 {
         match self.limit.window {
-            Window::Bucket { per_ms } => {
-                let scaled = i128::from(self.limit.amount) * i128::from(now.since(sent_at).0);
-                i64::try_from(scaled / i128::from(per_ms.max(1))).unwrap_or(i64::MAX / 1024)
-            }
-            Window::Sliding { .. } => {
-                let (after, until) = (sent_at - lasts(&self.limit), now - lasts(&self.limit));
-                let left = |(at, _): &&(Timestamp, i64)| *at > after && *at <= until;
-                let recent = self.recent.iter().filter(left);
-                recent.map(|(_, amount)| amount).sum()
-            }
+            Window::Bucket { .. } => self.refilled(age),
+            Window::Sliding { .. } => match mark {
+                Some(mark) => self.tally.gone() - mark.gone,
+                None => self.capacity(),
+            },
             Window::Day { .. } | Window::Month | Window::Held => 0,
         }
+    }
+
+    /// Returns the amount that comes back to a bucket in a time.
+    fn refilled(&self, time: Millis) -> i64 {
+        let Window::Bucket { per_ms } = self.limit.window else {
+            return 0;
+        };
+        let scaled = i128::from(self.limit.amount) * i128::from(time.0);
+        i64::try_from(scaled / i128::from(per_ms.max(1))).unwrap_or(i64::MAX / 1024)
     }
 
     /// Returns true if a calendar period began after the request.
@@ -312,21 +498,26 @@ impl Meter {
         self.tally.room(&self.limit)
     }
 
-    /// Changes the amount of the limit to the one that the provider shows.
+    /// Changes the amount of the limit that is in force.
     fn resize(&mut self, now: Timestamp, amount: u64) {
         if amount == self.limit.amount {
             return;
         }
         let room = self.charged_room(now);
-        let scaled = |burst: u64| {
-            u128::from(burst) * u128::from(amount) / u128::from(self.limit.amount.max(1))
-        };
-        let burst = self
-            .limit
-            .burst
-            .map(|burst| u64::try_from(scaled(burst)).unwrap_or(u64::MAX));
+        let burst = self.burst_of(amount);
         (self.limit.amount, self.limit.burst) = (amount, burst);
         self.tally.resize(&self.limit, now, room);
+    }
+
+    /// Returns the burst that goes with an amount, in the proportion of the configuration.
+    fn burst_of(&self, amount: u64) -> Option<u64> {
+        let Limit {
+            amount: configured,
+            burst,
+            ..
+        } = self.configured;
+        let scaled = u128::from(burst?) * u128::from(amount) / u128::from(configured.max(1));
+        Some(u64::try_from(scaled).unwrap_or(u64::MAX))
     }
 }
 

@@ -89,7 +89,7 @@ impl Meter {
         tally.advance(limit, now);
         match tally {
             Tally::Held => PastLevel::Unused,
-            Tally::Sliding { charges } => PastLevel::Charges(charges.into()),
+            Tally::Sliding { charges, .. } => PastLevel::Charges(charges.into()),
             Tally::Bucket { .. } | Tally::Calendar { .. } => PastLevel::Left(tally.room(limit)),
         }
     }

@@ -24,7 +24,13 @@ pub(crate) enum Tally {
         full_at: Timestamp,
     },
     /// Charges inside the window, oldest first.
-    Sliding { charges: VecDeque<(Timestamp, i64)> },
+    Sliding {
+        charges: VecDeque<(Timestamp, i64)>,
+        /// Sum of the charges.
+        sum: i64,
+        /// Sum of all charges that have left the window.
+        gone: i64,
+    },
     /// Amount used since the start of the period.
     Calendar { used: i64, since: Timestamp },
     /// Without charges: only reservations count.
@@ -53,6 +59,8 @@ impl Tally {
             },
             Window::Sliding { .. } => Self::Sliding {
                 charges: VecDeque::new(),
+                sum: 0,
+                gone: 0,
             },
             Window::Day { .. } | Window::Month => Self::Calendar {
                 used: 0,
@@ -91,10 +99,11 @@ impl Tally {
                 *scaled = after.min(cap);
                 *at = (*at).max(now);
             }
-            Self::Sliding { charges } => {
+            Self::Sliding { charges, sum, gone } => {
                 let start = now - lasts(limit);
-                while charges.front().is_some_and(|(at, _)| *at <= start) {
-                    charges.pop_front();
+                while let Some((_, amount)) = charges.pop_front_if(|(at, _)| *at <= start) {
+                    *sum -= amount;
+                    *gone += amount;
                 }
             }
             Self::Calendar { used, since } => {
@@ -118,9 +127,7 @@ impl Tally {
                     i64::MAX / 1024
                 })
             }
-            Self::Sliding { charges } => {
-                capacity(limit) - charges.iter().map(|(_, amount)| amount).sum::<i64>()
-            }
+            Self::Sliding { sum, .. } => capacity(limit) - sum,
             Self::Calendar { used, .. } => capacity(limit) - used,
             Self::Held => capacity(limit),
         }
@@ -137,7 +144,7 @@ impl Tally {
                     .div_euclid(per);
                 i64::try_from(whole).unwrap_or(i64::MIN / 1024)
             }
-            Self::Sliding { charges } => {
+            Self::Sliding { charges, .. } => {
                 let start = then - lasts(limit);
                 let left = charges.iter().take_while(|(at, _)| *at <= start);
                 self.room(limit) + left.map(|(_, amount)| amount).sum::<i64>()
@@ -164,7 +171,7 @@ impl Tally {
                 let missing = i128::from(need) * i128::from(per_ms(limit)) - scaled;
                 until_refilled(missing, limit.amount).map(|wait| now.max(*at) + wait)
             }
-            Self::Sliding { charges } => {
+            Self::Sliding { charges, .. } => {
                 let mut room = self.room(limit);
                 charges.iter().find_map(|(at, amount)| {
                     room += amount;
@@ -176,11 +183,19 @@ impl Tally {
         }
     }
 
+    /// Returns the sum of all charges that have left a sliding window.
+    pub(crate) const fn gone(&self) -> i64 {
+        match self {
+            Self::Sliding { gone, .. } => *gone,
+            Self::Bucket { .. } | Self::Calendar { .. } | Self::Held => 0,
+        }
+    }
+
     /// Returns the time at which every charge has come back; none for slots. Call after `advance(now)`.
     pub(crate) fn full_at(&self, limit: &Limit, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Bucket { .. } => self.earliest(limit, now, capacity(limit)),
-            Self::Sliding { charges } => {
+            Self::Sliding { charges, .. } => {
                 let last = charges.back().map(|(at, _)| *at + lasts(limit));
                 Some(last.unwrap_or(now))
             }
@@ -201,10 +216,13 @@ impl Tally {
                 *scaled -= i128::from(amount) * i128::from(per_ms(limit));
             }
             Self::Sliding { .. } if amount == 0 => {}
-            Self::Sliding { charges } => match charges.back_mut() {
-                Some((at, sum)) if *at == now => *sum += amount,
-                _ => charges.push_back((now, amount)),
-            },
+            Self::Sliding { charges, sum, .. } => {
+                *sum += amount;
+                match charges.back_mut() {
+                    Some((at, charged)) if *at == now => *charged += amount,
+                    _ => charges.push_back((now, amount)),
+                }
+            }
             Self::Calendar { used, .. } => *used += amount,
             Self::Held => {}
         }
@@ -227,9 +245,9 @@ impl Tally {
         match self {
             Self::Bucket { full_at, .. } if charged_at < *full_at => {}
             Self::Bucket { scaled, .. } => *scaled -= i128::from(more) * i128::from(per_ms(limit)),
-            Self::Sliding { charges } => {
+            Self::Sliding { charges, sum, .. } => {
                 let made = charges.partition_point(|(at, _)| *at <= charged_at);
-                take_out(charges, made, -more, true);
+                *sum -= take_out(charges, made, -more, true);
             }
             Self::Calendar { since, .. } if charged_at < *since => {}
             Self::Calendar { used, .. } => *used = (*used + more).max(0),
@@ -260,8 +278,8 @@ impl Tally {
             Self::Bucket { .. } if surplus == 0 => {}
             Self::Bucket { scaled, .. } => *scaled = i128::from(room) * i128::from(per_ms(limit)),
             // It is not known which charges were none: the oldest would be the first to leave anyway.
-            Self::Sliding { charges } if surplus < 0 => {
-                take_out(charges, charges.len(), -surplus, false);
+            Self::Sliding { charges, sum, .. } if surplus < 0 => {
+                *sum -= take_out(charges, charges.len(), -surplus, false);
             }
             Self::Sliding { .. } => self.charge(limit, now, surplus),
             Self::Calendar { used, .. } => *used = capacity(limit) - room,
@@ -277,8 +295,15 @@ fn gcd(mut a: i128, mut b: i128) -> i128 {
     a.max(1)
 }
 
-/// Removes an amount from the first `count` charges, the newest or the oldest of them first.
-fn take_out(charges: &mut VecDeque<(Timestamp, i64)>, count: usize, mut amount: i64, newest: bool) {
+/// Removes an amount from the first `count` charges, the newest or the oldest of them first; returns what
+/// was there to remove.
+fn take_out(
+    charges: &mut VecDeque<(Timestamp, i64)>,
+    count: usize,
+    mut amount: i64,
+    newest: bool,
+) -> i64 {
+    let wanted = amount;
     let mut take = |(_, charge): &mut (Timestamp, i64)| {
         let taken = amount.min(*charge).max(0);
         *charge -= taken;
@@ -290,6 +315,7 @@ fn take_out(charges: &mut VecDeque<(Timestamp, i64)>, count: usize, mut amount: 
         charges.range_mut(..count).for_each(&mut take);
     }
     charges.retain(|(_, charge)| *charge > 0);
+    wanted - amount
 }
 
 /// Returns the time from which a bucket that is charged now comes back. The provider's own bucket

@@ -2,6 +2,8 @@
 
 mod bookings;
 mod histories;
+mod learned;
+mod mirror;
 mod opinions;
 mod refusals;
 mod travel;

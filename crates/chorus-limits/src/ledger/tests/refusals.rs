@@ -8,6 +8,7 @@ use chorus_core::limit::{Dimension, End, LimitSignals, ObservedLevel, Reserved, 
 use chorus_core::time::{Millis, Timestamp};
 
 use super::{Fixture, MINUTE, limit, used};
+use crate::ledger::group::SentCall;
 
 impl Fixture {
     fn observe(
@@ -28,10 +29,10 @@ impl Fixture {
         let addressed = self
             .ledger
             .addressed(std::slice::from_ref(&group.id), &signals, now);
-        let group = self.ledger.groups.get_mut(&group.id);
-        group
-            .expect("it was configured")
-            .observe(&signals, &addressed[0], None, now);
+        let (id, entry) = (&group.id, self.ledger.leases.get(&LeaseId::new(1)));
+        let group = self.ledger.groups.get_mut(id).expect("it was configured");
+        let call = entry.map_or_else(SentCall::default, |entry| SentCall::of(entry, id, group));
+        group.observe(&signals, &addressed[0], &call, now);
     }
 }
 

@@ -3,6 +3,10 @@
 local REST, SPEND_REST = 1000, 60000
 -- Time for which a booking stays without a renewal.
 local BOOKING_LASTS = 5000
+-- Time within which a second refusal that nothing explains lowers the rates, and most doublings of a closure.
+local SUSPICION, MOST_DOUBLINGS = 30000, 2
+-- Time after a refusal from which an accepted call ends the doubling of closures.
+local CALM = 5000
 
 -- A group as the previous release wrote it gets the fields that it lacks.
 local function complete(group)
@@ -13,6 +17,8 @@ local function complete(group)
     group.bookings, group.waiting = {}, nil
     for _, meter in ipairs(group.meters) do
       meter.source, meter.source_at = 'own', now
+      meter.base, meter.shown, meter.gone = meter.amount, nil, 0
+      no_sums(meter)
     end
   end
   if group and group.closed and not group.closed_at then
@@ -173,6 +179,7 @@ local function fit_beside(group, estimate, floor, heeded, lapsed)
     waits = { kind = obstacle_kind(heeded[1]) }
   end
   for place, meter in ipairs(group.meters) do
+    raise_rate(group, meter, now)
     local need = need_of(meter, estimate)
     if need > meter.cap then
       return 'never', meter.dim
@@ -278,6 +285,9 @@ local function accepted(group, sent_at)
   if group.closed and not closure_is_newer(group, sent_at) then
     group.closed, group.closed_at, group.closed_by = nil, nil, nil
   end
+  if group.unexplained and sent_at and sent_at > group.unexplained + CALM then
+    group.refusals = 0
+  end
 end
 
 -- The refusal of a later call replaces an earlier one of the same class; else the longer closure stays.
@@ -330,7 +340,8 @@ local function meter_of(group, level)
   for _, meter in ipairs(group.meters) do
     local speaks = level_for(meter, level) and (not named or level.window == NONE or level.window == window_length(meter))
     if meter.dim == level.dim and speaks then
-      if level.limit ~= NONE and (level.limit == meter.amount or level.limit == meter.configured) then
+      if level.limit ~= NONE
+        and (level.limit == meter.amount or level.limit == meter.configured or level.limit == meter.base) then
         return meter, 0
       end
       if not shortest or window_length(meter) < window_length(shortest) then
@@ -341,7 +352,7 @@ local function meter_of(group, level)
   if not shortest then
     return nil
   end
-  local amount = math.max(shortest.amount, 1)
+  local amount = math.max(shortest.base, 1)
   if level.limit == NONE then
     return shortest, amount
   end
@@ -362,19 +373,51 @@ local function scarcest(group)
   return found, least
 end
 
-local function used_up(group, addressed)
-  local culprits = {}
+local function empty(group, meter)
+  set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
+  learned_from(meter, 'refusal', now)
+end
+
+-- Notes a refusal that nothing explains; true if rates are to be lowered: on the second in a time, of a call that was
+-- sent after the first was seen.
+local function is_suspect(group, call)
+  local last = group.unexplained
+  if last and call.sent_at and call.sent_at <= last then
+    return false
+  end
+  group.unexplained, group.refusals = now, (group.refusals or 0) + 1
+  local lowered = last and now - last <= SUSPICION
+  for _, meter in ipairs(group.meters) do
+    lowered = lowered or meter.learned ~= nil
+  end
+  return lowered
+end
+
+-- Empties the limits that the headers show as too low for the call, else the scarcest one.
+local function used_up(group, addressed, call, explained)
+  local named, any = {}, false
   for _, one in ipairs(addressed.levels) do
-    if one.level.remaining == 0 then
-      culprits[#culprits + 1] = one.meter
+    local level, part = level_for(one.meter, one.level), call.parts[one.meter]
+    local left = level and level.remaining or NONE
+    if left ~= NONE and (left == 0 or left < (part and part.aside or 0)) then
+      named[one.meter], any = true, true
+      if left == 0 then
+        empty(group, one.meter)
+      end
     end
   end
-  if #culprits == 0 then
-    culprits[1] = scarcest(group)
+  if not any then
+    local meter = scarcest(group)
+    if meter then
+      empty(group, meter)
+    end
   end
-  for _, meter in ipairs(culprits) do
-    set_room(group, meter, now, math.min(charged_room(group, meter, now), meter.held))
-    learned_from(meter, 'refusal', now)
+  if not explained and is_suspect(group, call) then
+    for _, meter in ipairs(group.meters) do
+      if is_rate(meter) and meter.dim ~= 's' and (not any or named[meter]) then
+        lower_rate(group, meter, now)
+      end
+    end
   end
 end
 
@@ -403,10 +446,15 @@ local function money_comes_back(group, signals)
 end
 
 -- The names of GroupReaction in chorus-core; the caller looks the class up in the failure table.
-local function react(group, signals, addressed, sent_at)
+local function react(group, signals, addressed, call, explained)
+  local sent_at = call.sent_at
   local rest = now + (signals.retry ~= NONE and signals.retry or REST)
   if signals.reaction == 'close_bucket' then
-    used_up(group, addressed)
+    used_up(group, addressed, call, explained)
+    if signals.retry == NONE then
+      local again = math.max(0, (group.unexplained and group.refusals or 0) - 1)
+      rest = now + REST * 2 ^ math.min(again, MOST_DOUBLINGS)
+    end
     close(group, signals, sent_at, rest)
   elseif signals.reaction == 'halve_ramp' then
     local most = group.sent * 1000
@@ -424,18 +472,24 @@ local function react(group, signals, addressed, sent_at)
   end
 end
 
-local function observe_group(group, signals, addressed, sent_at)
+-- `call` has the time at which the lease was sent, and its part of each meter.
+local function observe_group(group, signals, addressed, call)
   if signals.class == NONE then
-    accepted(group, sent_at)
+    accepted(group, call.sent_at)
+  end
+  local asked_at, explained = math.min(signals.sent_at, now), false
+  if call.sent_at then
+    asked_at = math.max(asked_at, call.sent_at)
   end
   for _, one in ipairs(addressed.levels) do
-    local level = level_for(one.meter, one.level)
+    local part, level = call.parts[one.meter], level_for(one.meter, one.level)
     if level then
-      observe_level(group, one.meter, now, signals.sent_at, level)
+      local held = part and part.mark and not part.charged_at and signals.reaction ~= 'nothing' and part.aside or 0
+      explained = observe_level(group, one.meter, now, asked_at, part and part.mark, held, level) or explained
     end
   end
   if addressed.refused then
-    react(group, signals, addressed, sent_at)
+    react(group, signals, addressed, call, explained)
   end
   group.dirty = true
 end

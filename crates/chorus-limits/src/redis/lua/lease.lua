@@ -33,8 +33,11 @@ local function settle(lease, at, used)
     local amount = meter and part.dim ~= 'c' and used(meter, part)
     if amount then
       if part.charged_at then
-        correct(group, meter, at, part.charged_at, amount - part.charged)
+        correct(group, meter, at, part, amount - part.charged)
       else
+        if part.mark then
+          ended(meter, part.aside)
+        end
         charge(group, meter, at, part.aside, amount)
         part.charged_at = at
       end
@@ -47,6 +50,13 @@ local function charge_sent(lease, at)
   settle(lease, at, function(meter, part)
     return not part.charged_at and charged_when_sent(meter) and part.aside or nil
   end)
+  for _, part in ipairs(lease.parts) do
+    local group, meter = part_meter(part)
+    if meter and not part.mark and (not part.charged_at or part.charged_at == at) then
+      part.mark = sent(group, meter, at, part.aside)
+      group.dirty, lease.dirty = true, true
+    end
+  end
 end
 
 -- Frees the lease's slots and moves it to another state.
@@ -87,6 +97,9 @@ end
 -- Expires a sent lease: frees its slot and charges the reserved amounts.
 local function lapse(lease, at)
   settle(lease, at, function(_, part) return not part.charged_at and part.aside or nil end)
+  for _, part in ipairs(lease.parts) do
+    part.mark = nil
+  end
   free(lease, at, 'e', at + REMEMBERED)
 end
 
@@ -147,7 +160,7 @@ end
 -- restored.
 local function hold_again(group)
   for _, meter in ipairs(group.meters) do
-    meter.held = 0
+    meter.held, meter.running = 0, 0
   end
   group.flight, group.sent, group.dead = 0, 0, {}
   local live, sent = redis.call('SMEMBERS', live_key(group.id)), {}
@@ -163,6 +176,9 @@ local function hold_again(group)
       group.dead[id] = lease.till
     end
     for _, part in ipairs(lease.parts) do
+      if part.group == group.id then
+        part.mark, lease.dirty = nil, true
+      end
       local meter = part.group == group.id and not part.charged_at and nth_meter(group.meters, part.dim, part.nth)
       if meter then
         hold(meter, part.aside)
@@ -209,7 +225,7 @@ local function process_ended(lease)
   end
 end
 
-local function send(lease, holder, deadline)
+local function mark_sent(lease, holder, deadline)
   if lease.life == 's' and lease.holder == holder then
     return true
   elseif lease.life == 's' and not lease.holder then
@@ -245,7 +261,14 @@ local function observe_lease(lease, signals)
     end
     local addressed = addressed_in(known, signals)
     for place, group in ipairs(known) do
-      observe_group(group, signals, addressed[place], lease.sent_at)
+      local call = { sent_at = lease.sent_at, parts = {} }
+      for _, part in ipairs(lease.parts) do
+        local meter = part.group == group.id and nth_meter(group.meters, part.dim, part.nth)
+        if meter then
+          call.parts[meter] = part
+        end
+      end
+      observe_group(group, signals, addressed[place], call)
     end
   end
   return seen

@@ -368,7 +368,7 @@ local operations = {
   end,
   send = function()
     local lease = load_lease(args.lease)
-    return { lease and send(lease, args.holder, args.deadline) and 'sent' or 'gone' }
+    return { lease and mark_sent(lease, args.holder, args.deadline) and 'sent' or 'gone' }
   end,
   ['end'] = function()
     local lease = load_lease(args.lease)

@@ -100,7 +100,7 @@ local function begin_full(meter, at)
   if meter.kind == 'b' then
     meter.level, meter.at, meter.full = meter.cap * meter.scale, at, at
   elseif meter.kind == 's' then
-    meter.sum, meter.count = 0, 0
+    meter.sum, meter.count, meter.gone = 0, 0, 0
   elseif meter.kind ~= 'h' then
     meter.used, meter.since = 0, (period(meter.kind, meter.per, at))
   end
@@ -151,6 +151,7 @@ local function advance(group, meter, at)
     if meter.count > 0 and meter.first <= start then
       local sum, dropped, first = drop_old(list_key(group.id, meter, 'charges'), function(time) return time <= start end)
       meter.sum, meter.count, meter.first = meter.sum - sum, meter.count - dropped, first
+      meter.gone = meter.gone + sum
       group.dirty = true
     end
   elseif meter.kind ~= 'h' then

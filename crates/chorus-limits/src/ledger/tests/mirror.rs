@@ -1,0 +1,254 @@
+//! The ledger beside an exact server, at thousands of tokens a second, with a header for every call.
+
+use chorus_core::id::{Holder, LeaseId};
+use chorus_core::limit::{Dimension, Limit, LimitSignals, ObservedLevel, ReserveRule, Reserved};
+use chorus_core::time::Timestamp;
+use proptest::prelude::*;
+
+use super::{MINUTE, demand, group, limit, limits, used};
+use crate::ledger::{Ledger, Start};
+
+const MINUTE_MS: i64 = 60_000;
+const INPUT: i64 = 300_000;
+const OUTPUT: i64 = 120_000;
+const TRAVEL: i64 = 500;
+
+/// A call: gap to the one before, travel, time to the first byte, time from there to the end, tokens.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    gap: i64,
+    travel: i64,
+    first: i64,
+    rest: i64,
+    input: i64,
+    output: i64,
+}
+
+impl Call {
+    /// Returns the tokens produced until a time after the arrival.
+    fn produced(&self, after: i64) -> i64 {
+        let spent = (after - self.first).clamp(0, self.rest);
+        self.output * spent / self.rest.max(1)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrives,
+    Heard { input: i64, output: i64 },
+    Ends,
+}
+
+/// Server that charges prompts when they arrive and output while it is produced, or all at the arrival.
+struct Server {
+    calls: Vec<(i64, Call)>,
+    arrived: Vec<(i64, Call)>,
+    /// Output of the calls that ended.
+    ended: i64,
+    at_once: bool,
+}
+
+impl Server {
+    /// Returns what is left, in tokens: refill since the start less all charges. Levels never reach the top.
+    fn left(&self, now: i64) -> (i64, i64) {
+        let charged = |(at, call): &(i64, Call)| {
+            if self.at_once {
+                call.output
+            } else {
+                call.produced(now - at)
+            }
+        };
+        let input: i64 = self.arrived.iter().map(|(_, call)| call.input).sum();
+        let output: i64 = self.arrived.iter().map(charged).sum();
+        (
+            now * INPUT / MINUTE_MS - input,
+            now * OUTPUT / MINUTE_MS - output,
+        )
+    }
+
+    /// Returns the most that calls can have brought that were sent while another travelled: its header may
+    /// show them, and the ledger counts them as later.
+    fn overtaking(&self) -> (i64, i64) {
+        let after = |sent_at: i64| {
+            let later = self
+                .calls
+                .iter()
+                .filter(move |(at, _)| *at >= sent_at && *at <= sent_at + TRAVEL);
+            later.fold((0, 0), |(input, output), (_, call)| {
+                (input + call.input, output + call.output)
+            })
+        };
+        let each = self.calls.iter().map(|(at, _)| after(*at));
+        each.fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)))
+    }
+
+    /// Returns what the ledger should have: calls under way are charged with their prompt, and not yet with
+    /// what they produce.
+    fn counted(&self, now: i64) -> (i64, i64) {
+        let input: i64 = self.calls.iter().map(|(_, call)| call.input).sum();
+        let output = self.ended;
+        (
+            now * INPUT / MINUTE_MS - input,
+            now * OUTPUT / MINUTE_MS - output,
+        )
+    }
+}
+
+/// Plays calls as they fit, and compares the ledger with the server after each header.
+fn play(calls: &[Call], at_once: bool) -> Result<u32, TestCaseError> {
+    let reserve = if at_once {
+        ReserveRule::Estimate
+    } else {
+        ReserveRule::AsProduced
+    };
+    let group = group(vec![
+        limit(Dimension::InputTokens, INPUT.unsigned_abs(), MINUTE),
+        Limit {
+            reserve,
+            ..limit(Dimension::OutputTokens, OUTPUT.unsigned_abs(), MINUTE)
+        },
+    ]);
+    let mut ledger = Ledger::new(Start::Empty);
+    ledger.expire(Timestamp(0));
+    let mut server = Server {
+        calls: Vec::new(),
+        arrived: Vec::new(),
+        ended: 0,
+        at_once,
+    };
+    let mut ahead: Vec<(i64, Event, usize, i64)> = Vec::new();
+    let (mut now, mut heard) = (0, 0);
+    let mut pending = calls.iter().enumerate().peekable();
+    let mut not_before = calls.first().map_or(0, |call| call.gap);
+    while pending.peek().is_some() || !ahead.is_empty() {
+        ahead.sort_unstable();
+        let mut wake = i64::MAX;
+        if let Some((number, call)) = pending.peek().copied() {
+            if not_before > now {
+                wake = not_before;
+            } else {
+                let tokens = |tokens: i64| tokens.unsigned_abs();
+                let mut ask = demand(
+                    number as u128 + 1,
+                    &group,
+                    tokens(call.input),
+                    tokens(call.output),
+                );
+                ask.not_after = Timestamp(i64::MAX / 4);
+                match ledger.reserve(&ask, Timestamp(now)) {
+                    Reserved::Granted(lease) => {
+                        ledger.send(
+                            lease.id,
+                            &Holder::new("one"),
+                            Timestamp(i64::MAX / 4),
+                            Timestamp(now),
+                        );
+                        server.calls.push((now, *call));
+                        ahead.push((now + call.travel, Event::Arrives, number, now));
+                        pending.next();
+                        not_before = now + pending.peek().map_or(0, |(_, call)| call.gap);
+                        continue;
+                    }
+                    Reserved::Wait { at, .. } => wake = at.map_or(i64::MAX, |at| at.0),
+                    Reserved::Never(why) => return Err(TestCaseError::fail(why)),
+                }
+            }
+        }
+        let next = ahead.first().map_or(i64::MAX, |event| event.0);
+        if next > wake {
+            now = wake;
+            continue;
+        }
+        let (at, event, number, sent_at) = ahead.remove(0);
+        now = at;
+        let (call, lease) = (calls[number], LeaseId::new(number as u128 + 1));
+        match event {
+            Event::Arrives => {
+                server.arrived.push((now, call));
+                let (input, output) = server.left(now);
+                ahead.push((
+                    now + call.first,
+                    Event::Heard { input, output },
+                    number,
+                    sent_at,
+                ));
+            }
+            Event::Heard { input, output } => {
+                let level = |dimension, remaining: i64| ObservedLevel {
+                    dimension,
+                    limit: None,
+                    remaining: Some(remaining.max(0).unsigned_abs()),
+                    full_at: None,
+                    rounded_to: 1,
+                    window: None,
+                };
+                let signals = LimitSignals {
+                    sent_at: Timestamp(sent_at),
+                    failure: None,
+                    retry_after: None,
+                    levels: vec![
+                        level(Dimension::InputTokens, input),
+                        level(Dimension::OutputTokens, output),
+                    ],
+                };
+                ledger.observe(lease, &signals, Timestamp(now));
+                ahead.push((now + call.rest, Event::Ends, number, sent_at));
+                heard += 1;
+            }
+            Event::Ends => {
+                server.ended += call.output;
+                let (input, output) = (call.input.unsigned_abs(), call.output.unsigned_abs());
+                ledger.end(lease, &used(input, output), Timestamp(now));
+            }
+        }
+        let (input, output) = server.counted(now);
+        let (input_behind, output_behind) = server.overtaking();
+        let truths = [(input, input_behind), (output, output_behind)];
+        for (level, (truth, behind)) in limits(&mut ledger, now).iter().zip(truths) {
+            let own = level.room + level.held;
+            prop_assert!(
+                own <= truth + 2,
+                "{own} for {truth} after {event:?} at {now}: {level:?}"
+            );
+            prop_assert!(
+                own >= truth - behind - 2,
+                "{own} for {truth}, {behind} may travel, after {event:?} at {now}: {level:?}"
+            );
+        }
+    }
+    Ok(heard)
+}
+
+fn calls() -> impl Strategy<Value = Vec<Call>> {
+    let call = (
+        0..120_i64,
+        0..TRAVEL,
+        50..4_000_i64,
+        200..12_000_i64,
+        100..4_000_i64,
+        50..1_500_i64,
+    );
+    let call = call.prop_map(|(gap, travel, first, rest, input, output)| Call {
+        gap,
+        travel,
+        first,
+        rest,
+        input,
+        output,
+    });
+    prop::collection::vec(call, 20..160)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn headers_move_an_exact_ledger_by_what_travels_at_most_while_output_is_charged_as_it_is_produced(calls in calls()) {
+        prop_assert!(play(&calls, false)? > 0);
+    }
+
+    #[test]
+    fn headers_move_an_exact_ledger_by_what_travels_at_most_where_everything_is_charged_at_the_start(calls in calls()) {
+        prop_assert!(play(&calls, true)? > 0);
+    }
+}
