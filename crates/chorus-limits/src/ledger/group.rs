@@ -524,8 +524,9 @@ impl Group {
     /// Lowers the named rates, or all where none is named.
     fn lower_rates(&mut self, named: &[usize], now: Timestamp) {
         for (place, meter) in self.meters.iter_mut().enumerate() {
-            let is_rate = is_rate(&meter.limit) && meter.limit.dimension != Dimension::Spend;
-            if is_rate && (named.is_empty() || named.contains(&place)) {
+            let is_named = named.is_empty() || named.contains(&place);
+            let is_money = meter.limit.dimension == Dimension::Spend;
+            if is_named && !is_money && is_rate(&meter.limit) {
                 meter.lower_rate(now);
             }
         }

@@ -6,6 +6,7 @@ const LEDGER_ENDING: &str = "crates/chorus-limits/src/ledger/ending.rs";
 const LIMITS_MEMORY: &str = "crates/chorus-limits/src/memory.rs";
 const LEDGER_METER: &str = "crates/chorus-limits/src/ledger/meter.rs";
 const LEDGER_TALLY: &str = "crates/chorus-limits/src/ledger/tally.rs";
+const LEDGER_BOOKING: &str = "crates/chorus-limits/src/ledger/booking.rs";
 const LEDGER_ADDRESSED: &str = "crates/chorus-limits/src/ledger/addressed.rs";
 const RESTORATION: &str = "crates/chorus-dispatcher/src/restoration.rs";
 const CLAIM_RULES: &str = "crates/chorus-core/src/attempt/claim.rs";
@@ -54,8 +55,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "headers without what came back since",
         edits: &[Edit {
             file: LEDGER_METER,
-            find: "shown + returned",
-            replace: "shown",
+            find: "let most = shown - later + self.returned(mark, age);",
+            replace: "let most = shown - later;",
         }],
         search: Search::Tests {
             package: "chorus-limits",
@@ -102,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a closure that outlives its reason",
         edits: &[Edit {
             file: LEDGER_GROUP,
-            find: "sent_at.is_none_or(|sent_at| sent_at <= self.since)",
+            find: "sent_at.is_none_or(|sent_at| sent_at <= closure.since)",
             replace: "sent_at.is_none_or(|_| true)",
         }],
         search: Search::Tests {
@@ -120,6 +121,54 @@ pub(super) const MUTANTS: &[Mutant] = &[
         search: Search::Tests {
             package: "chorus-limits",
             filter: "two_opinions_about_one_group",
+        },
+    },
+    Mutant {
+        name: "a call that passes a booking and delays it",
+        edits: &[Edit {
+            file: LEDGER_BOOKING,
+            find: "projected(due) - need < booked",
+            replace: "projected(due) - need < 0",
+        }],
+        search: Search::Tests {
+            package: "chorus-limits",
+            filter: "a_booked_head_is_never_later",
+        },
+    },
+    Mutant {
+        name: "a withdrawn call that still holds others back",
+        edits: &[Edit {
+            file: LIMITS_MEMORY,
+            find: "self.with(|ledger, _| ledger.withdraw(lease));",
+            replace: "self.with(|_, _| drop(lease));",
+        }],
+        search: Search::Tests {
+            package: "chorus-simulation",
+            filter: "memory_keeps_the_contract_of_limits",
+        },
+    },
+    Mutant {
+        name: "headers that count what running calls produced twice",
+        edits: &[Edit {
+            file: LEDGER_METER,
+            find: "sums.sent - mark.sent - sums.running",
+            replace: "sums.sent - mark.sent",
+        }],
+        search: Search::Tests {
+            package: "chorus-limits",
+            filter: "headers_move_an_exact_ledger",
+        },
+    },
+    Mutant {
+        name: "a limit that falls untold and is never learned",
+        edits: &[Edit {
+            file: LEDGER_GROUP,
+            find: "if !is_explained && self.is_suspect(call, now) {",
+            replace: "if is_explained && self.is_suspect(call, now) {",
+        }],
+        search: Search::Tests {
+            package: "chorus-limits",
+            filter: "a_limit_that_falls_untold",
         },
     },
     Mutant {

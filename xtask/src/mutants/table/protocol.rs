@@ -128,7 +128,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: LEDGER_GROUP,
-                find: "None => drop(freed.get_or_insert(ObstacleKind::Limit { dimension }))",
+                find: "None => drop(freed.get_or_insert(kind))",
                 replace: "None => {}",
             },
         ],
