@@ -266,6 +266,7 @@ fn least_time(tasks: &[Task]) -> Millis {
                 (Dimension::OutputTokens, task.usage.output),
             ]),
             eligible: (0..kinds.len()).collect(),
+            count: 1,
         })
         .collect();
     let at_admission = |limit: Limit| Limit {
@@ -274,10 +275,7 @@ fn least_time(tasks: &[Task]) -> Millis {
     };
     let stations: Vec<Station> = kinds
         .iter()
-        .map(|kind| Station {
-            limits: limits(*kind).into_iter().map(at_admission).collect(),
-            levels: BTreeMap::new(),
-        })
+        .map(|kind| Station::full(limits(*kind).into_iter().map(at_admission).collect()))
         .collect();
     bound(&jobs, &stations).makespan()
 }
