@@ -1,11 +1,17 @@
-//! `cargo xtask bench <name>`: builds the bench in release mode and passes the arguments on.
+//! `cargo xtask bench <name>`: builds the bench with optimisation and passes the arguments on.
 
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Runs the bench. With `--distributed`, the measured binary is built first.
+/// Runs the bench of the pool, or of the services. With `--distributed`, the measured binary is built first.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    if let Some(("pool", rest)) = arguments
+        .split_first()
+        .map(|(name, rest)| (name.as_str(), rest))
+    {
+        return pool(rest);
+    }
     let mut features: &[&str] = &[];
     if arguments.iter().any(|argument| argument == "--distributed") {
         features = &["--features", "chorus/distributed,chorus-bench/distributed"];
@@ -24,18 +30,42 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         .iter()
         .chain(features),
     )?;
-    let folder = cargo_metadata::MetadataCommand::new()
-        .no_deps()
-        .exec()
-        .context("cargo metadata")?
-        .target_directory
-        .join("release");
+    let folder = target()?.join("release");
     let mut bench = Command::new(folder.join("bench"));
-    let status = bench
+    bench
         .args(arguments)
-        .args(["--chorus", folder.join("chorus").as_str()])
-        .status()
-        .context("start the bench")?;
+        .args(["--chorus", folder.join("chorus").as_str()]);
+    succeed(bench)
+}
+
+/// Runs the bench of the pool, built as what is shipped and without the services.
+fn pool(arguments: &[String]) -> anyhow::Result<()> {
+    cargo(
+        [
+            "build",
+            "--profile",
+            "dist",
+            "--quiet",
+            "--package",
+            "chorus-bench",
+            "--no-default-features",
+            "--bin",
+            "pool",
+        ]
+        .iter(),
+    )?;
+    let mut bench = Command::new(target()?.join("dist").join("pool"));
+    bench.args(arguments);
+    succeed(bench)
+}
+
+fn target() -> anyhow::Result<cargo_metadata::camino::Utf8PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
+    Ok(metadata.context("cargo metadata")?.target_directory)
+}
+
+fn succeed(mut bench: Command) -> anyhow::Result<()> {
+    let status = bench.status().context("start the bench")?;
     if !status.success() {
         bail!("the bench failed");
     }

@@ -26,7 +26,8 @@ const TASKS: [Task; 6] = [
     },
     Task {
         name: "bench",
-        what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline",
+        what: "`bench orchestrator`: speed, latency, CPU and memory against a named baseline; `bench pool --bars`: \
+               utilisation of the account pool against a provable bound",
         run: bench::run,
     },
     Task {
