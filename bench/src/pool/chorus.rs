@@ -164,6 +164,7 @@ impl Chorus {
             project: (!row.is_interactive()).then_some(ProjectId::new(row.tenant as u128 + 1)),
             refused_by: None,
             refused_until: now,
+            prefix: None,
         };
         change(&mut request);
         let process = self.process_of(task);
@@ -418,7 +419,7 @@ impl Router for Chorus {
         }
         let retries = self.retries.entry(self.grants[call].task).or_insert(0);
         match rule.requeue {
-            RequeueReaction::AttemptFails => return After::Given,
+            RequeueReaction::OtherModel => return After::Given,
             RequeueReaction::CountedAsRetry if *retries >= RETRIES => return After::Given,
             RequeueReaction::CountedAsRetry => *retries += 1,
             RequeueReaction::NotCounted => {}
@@ -461,6 +462,7 @@ fn observed(shown: &Shown) -> ObservedLevel {
         remaining: Some(shown.remaining),
         full_at: Some(shown.full_at),
         rounded_to: shown.rounded_to,
+        window: None,
     }
 }
 
@@ -507,6 +509,7 @@ fn account(at: usize, amounts: Amounts, settings: &ChorusSettings) -> Account {
             }],
             state: CredentialState::Active,
             mark: None,
+            expires_at: None,
         }],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chorus_core::limit::{Dimension, Limit, ReserveRule, Window};
+use chorus_core::limit::{Dimension, Limit, ReserveRule, Window, Zone};
 
 /// Way in which all providers of a run charge a call (`reference/limits.md` 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,7 +194,7 @@ impl Amounts {
             }
             Charging::Gemini => {
                 let day = Limit {
-                    window: Window::Day { offset_minutes: 0 },
+                    window: Window::Day { zone: Zone::UTC },
                     ..rate(
                         Dimension::Requests,
                         self.requests * DAILY,

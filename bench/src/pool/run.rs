@@ -85,7 +85,7 @@ struct Waiting {
     is_done: bool,
 }
 
-/// Work that waits or runs, to know how long the queue ahead of a new call is.
+/// Work of the run that is not admitted yet, ready or not: a call that is not ready may lie on a longer path.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ahead {
     calls: f64,
@@ -133,6 +133,10 @@ impl<'a> Run<'a> {
             },
         };
         for (at, task) in workload.tasks.iter().enumerate() {
+            if !task.is_interactive() {
+                run.ahead.change(task, 1.0);
+                run.waiting[at].is_waiting = true;
+            }
             if task.parents.is_empty() {
                 let arrives = Millis(task.arrives.unwrap_or(0));
                 run.at(START + arrives, Event::Ready(at));
