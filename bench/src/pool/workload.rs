@@ -15,7 +15,7 @@ const READ_PER_MS: u64 = 10;
 /// Milliseconds of one produced token.
 const TOKEN_MS: f64 = 18.0;
 /// Deviation of the logarithm of a call's pace.
-const PACE_DEVIATION: f64 = 0.3;
+const PACE_DEVIATION: f64 = 0.2;
 /// Deviation of the logarithm of the plan's guess at the output.
 const OUTPUT_DEVIATION: f64 = 0.5;
 /// Part by which the count of a prompt may be wrong.
