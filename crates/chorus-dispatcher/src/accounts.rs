@@ -41,6 +41,12 @@ impl Accounts {
         }
     }
 
+    /// Has all tenants read at once after a change; a tenant without work too, because a rotation may be under way.
+    pub(crate) fn changed(&mut self, tenant: Option<Tenant>, now: Timestamp) {
+        self.tenants.extend(tenant);
+        self.due = now;
+    }
+
     /// Reads the accounts of tenants that are new to this term.
     pub(crate) async fn load(
         &mut self,
@@ -83,6 +89,8 @@ impl Accounts {
         admission.update_endpoints(|index| index.set(tenant, accounts.clone()));
         if rotations::advance(context, tenant, (&known, &accounts)).await {
             self.due = context.now();
+        } else if rotations::are_under_way(&accounts) {
+            self.due = self.due.min(context.now() + rotations::PACE);
         }
     }
 

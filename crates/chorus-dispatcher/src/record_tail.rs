@@ -26,8 +26,8 @@ pub(crate) enum Notice {
     Ended(Ended),
     /// Attempts were cancelled.
     Cancelled(Vec<AttemptId>),
-    /// The state of a credential changed.
-    AccountsChanged,
+    /// The state of a credential of this tenant changed; none if the record names no tenant.
+    AccountsChanged(Option<Tenant>),
 }
 
 /// End of a delivery.
@@ -79,7 +79,10 @@ impl RecordTail {
 /// Reads a record. One of an unknown schema, or one that cannot be read, only causes a reading of all rows.
 fn notice(record: &Record) -> Notice {
     let read = match record.header("chorus-schema") {
-        Some(record::CREDENTIAL) => Some(Notice::AccountsChanged),
+        Some(record::CREDENTIAL) => {
+            let tenant = record.header("chorus-tenant").map(Tenant::new);
+            Some(Notice::AccountsChanged(tenant))
+        }
         Some(record::CANCELLED) => record::read::<CancelledNotice>(record, record::CANCELLED)
             .ok()
             .map(|notice| Notice::Cancelled(notice.attempts)),

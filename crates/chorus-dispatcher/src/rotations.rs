@@ -8,8 +8,18 @@
 use chorus_core::id::{AuditId, Tenant};
 use chorus_core::port::audit::{AuditAction, AuditEntry};
 use chorus_core::port::directory::{Account, Credential, CredentialState, Removal};
+use chorus_core::time::Millis;
 
 use crate::context::Context;
+
+/// Time between two readings of the accounts while a key drains.
+pub(crate) const PACE: Millis = Millis::from_secs(1);
+
+/// Returns true if a key drains.
+pub(crate) fn are_under_way(accounts: &[Account]) -> bool {
+    let mut credentials = accounts.iter().flat_map(|account| &account.credentials);
+    credentials.any(|credential| matches!(credential.state, CredentialState::Draining { .. }))
+}
 
 /// Step of one rotation.
 #[derive(Debug, PartialEq)]

@@ -259,7 +259,7 @@ impl<'a> EventLoop<'a> {
                 let known = known.filter(|attempt| self.backlog.lease_of(*attempt).is_some());
                 self.reader.doubt(known);
             }
-            Notice::AccountsChanged => self.accounts.due = now,
+            Notice::AccountsChanged(tenant) => self.accounts.changed(tenant, now),
         }
     }
 

@@ -411,5 +411,13 @@ async fn pools_show_accounts_by_state_and_configured_limits() {
     assert_eq!(pool["credentials"]["active"], 1);
     assert_eq!(pool["credentials"]["paused"], 1);
     assert_eq!(pool["groups"].as_array().map(Vec::len), Some(2));
-    assert_eq!(pool["groups"][0]["limits"][0]["configured"], 60);
+    let limit = &pool["groups"][0]["limits"][0];
+    assert_eq!(
+        (&limit["configured"], &limit["room"]),
+        (&json!(60), &json!(60))
+    );
+    assert_eq!(
+        (&limit["source"], &pools["has_levels"]),
+        (&json!("configured"), &json!(true))
+    );
 }

@@ -156,7 +156,8 @@ async fn a_rotation_with_calls_under_way_loses_none_and_retires_the_old_key() {
     config.providers[0].organisations[0]
         .keys
         .push("sk-sim-one-0003".to_owned());
-    config.speed = 2.0;
+    config.speed = 1.0;
+    config.providers[0].service.writes_per_second = 200;
     let fixture = Fixture::new(config).await;
     fixture.write("brief.md", &Chronicle::brief());
     fixture.write("docs/chronicle.md", &TEXT.text());
@@ -220,7 +221,7 @@ async fn a_pause_of_an_owner_cuts_calls_and_the_project_says_that_it_needs_atten
     assert!(probed.contains("the pause holds"), "{probed}");
     assert_eq!(states(&fixture, "one@example.com"), ["paused"]);
     let wrong = fixture.chorus(&["account", "pause", "--owner", "'; DROP TABLE accounts; --"]);
-    assert_eq!(wrong.status.code(), Some(1), "{}", output_text(&wrong));
+    assert_eq!(wrong.status.code(), Some(64), "{}", output_text(&wrong));
     assert!(output_text(&wrong).contains("no_such_account"));
     drop(run);
 }
