@@ -26,10 +26,10 @@ use chorus_core::record;
 use futures_util::future::join;
 
 use crate::context::Context;
-use crate::credential_watch;
 use crate::disposition::{Disposition, Facts, prompt_tokens};
 use crate::in_flight::{Stop, StopSignal};
 use crate::intake::Claimed;
+use crate::pauses;
 use crate::progress::ProgressReporter;
 
 /// Runs a [`Claimed`] delivery to its end.
@@ -118,7 +118,7 @@ impl DeliveryRun<'_> {
         let (credentials, credential) = (&self.context.credentials, assignment.credential());
         if credentials.is_paused(tenant, credential) {
             // The notice of the end of a pause may be lost.
-            credential_watch::look_at(self.context, tenant).await;
+            pauses::look_at(self.context, tenant).await;
         }
         if self.context.is_draining() || credentials.is_paused(tenant, credential) {
             return Err(NoCall::Drained);

@@ -15,8 +15,8 @@ use chorus_core::time::Millis;
 use futures_util::future::{Either, select};
 
 use crate::context::Context;
-use crate::credential_watch;
 use crate::in_flight::Stop;
+use crate::pauses;
 
 /// Number of heartbeats for which an announcement lasts.
 const ANNOUNCED_BEATS: u64 = 3;
@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context) -> Infallible {
             }
         }
         send(context).await;
-        credential_watch::look(context).await;
+        pauses::look(context).await;
         if clock.now() >= next {
             announce(context, slots(context)).await;
         }
@@ -95,7 +95,7 @@ async fn look_at_credential(context: &Context, event: &SubscriberEvent) {
     if record.header("chorus-schema") == Some(record::CREDENTIAL)
         && let Some(tenant) = record.header("chorus-tenant")
     {
-        credential_watch::look_at(context, &Tenant::new(tenant)).await;
+        pauses::look_at(context, &Tenant::new(tenant)).await;
     }
 }
 

@@ -16,6 +16,7 @@ mod disposition;
 mod heartbeat;
 mod in_flight;
 mod intake;
+mod pauses;
 mod progress;
 mod reading;
 mod settings;
