@@ -17,6 +17,8 @@ pub mod matrix;
 mod outcome;
 mod plot;
 mod random;
+#[cfg(feature = "redis")]
+mod redis;
 mod rivals;
 mod router;
 mod run;

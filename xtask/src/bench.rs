@@ -49,6 +49,8 @@ fn pool(arguments: &[String]) -> anyhow::Result<()> {
             "--package",
             "chorus-bench",
             "--no-default-features",
+            "--features",
+            "redis",
             "--bin",
             "pool",
         ]

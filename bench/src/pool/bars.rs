@@ -247,8 +247,8 @@ pub(crate) fn table(results: &Results) -> String {
     rows.sort_by_key(|(_, (cell, _))| *cell);
     let mut text = String::from(
         "| cell | U (least-most) | U without foresight | makespan s | 429 a task | failed | other failures | \
-         wait p50/p99 s | interactive p50/p95 s | longest wait | gap | Jain | wasted tokens | us an admission |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         wait p50/p99 s | interactive p50/p95 s | longest wait | gap | Jain | wasted tokens | us an admission | Redis us |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (name, (_, measured)) in rows {
         text.push_str(&row(name, measured));
@@ -268,7 +268,7 @@ fn row(name: &str, measured: &[Measured]) -> String {
     };
     format!(
         "| {name} | {:.3} ({:.3}-{:.3}) | {:.3} | {:.1} | {:.4} | {:.0} | {:.0} | {:.1}/{:.1} | {:.2}/{:.2} | {:.2} | \
-         {:.2} | {:.3} | {:.0} | {:.1} |\n",
+         {:.2} | {:.3} | {:.0} | {:.1} | {:.0} |\n",
         of(Measured::utilisation),
         utilisations().fold(f64::INFINITY, f64::min),
         utilisations().fold(0.0, f64::max),
@@ -286,6 +286,7 @@ fn row(name: &str, measured: &[Measured]) -> String {
         of(|one| one.outcome.jain(one.tenants)),
         of(|one| one.outcome.wasted_tokens as f64),
         of(|one| one.outcome.ns_an_admission() / 1000.0),
+        of(|one| one.outcome.redis_us),
     )
 }
 

@@ -24,6 +24,8 @@ const TASKS_AN_ACCOUNT: usize = 500;
 pub(crate) enum Chooser {
     /// Chorus, with this many processes over one limiter in memory.
     Chorus(usize),
+    /// Chorus, with this many processes over a real Redis server.
+    Redis(usize),
     /// A rival.
     Rival(Policy),
 }
@@ -34,6 +36,7 @@ impl Chooser {
         match self {
             Self::Chorus(1) => "chorus".to_owned(),
             Self::Chorus(processes) => format!("chorus x{processes}"),
+            Self::Redis(processes) => format!("chorus x{processes} redis"),
             Self::Rival(policy) => policy.as_str().to_owned(),
         }
     }
@@ -133,7 +136,7 @@ impl Cell {
             fleet.remove(fleet.len() / 2);
         }
         let workload = Arc::new(self.workload(seed));
-        let outcome = self.outcome(&workload, &fleet, seed);
+        let outcome = self.outcome(&workload, &fleet, seed)?;
         let bounds = bounds(&workload, &fleet, self.charging, self.fault)?;
         let measured = Measured {
             outcome,
@@ -162,7 +165,12 @@ impl Cell {
         workload.with_interactive(per_second, until, seed)
     }
 
-    fn outcome(&self, workload: &Arc<Workload>, fleet: &[Amounts], seed: u64) -> Outcome {
+    fn outcome(
+        &self,
+        workload: &Arc<Workload>,
+        fleet: &[Amounts],
+        seed: u64,
+    ) -> anyhow::Result<Outcome> {
         let clock = Arc::new(VirtualClock::default());
         let settings = RunSettings {
             charging: self.charging,
@@ -172,28 +180,42 @@ impl Cell {
         match self.chooser {
             Chooser::Chorus(processes) => {
                 let memory = Memory::new(Arc::new(clock.beside()), Start::Full);
-                let settings_of_chorus = ChorusSettings {
-                    charging: self.charging,
-                    fault: self.fault,
-                    seed,
-                    processes,
-                    interactive: self.interactive != Interactive::AsTasks,
-                };
                 let handle = || -> Arc<dyn LimitState> { Arc::new(memory.beside()) };
-                let mut router = Chorus::new(
-                    Arc::clone(&clock),
-                    Arc::clone(workload),
-                    fleet,
-                    settings_of_chorus,
-                    handle,
-                );
-                Run::new(clock, workload, fleet, &mut router, settings).finish()
+                let (load, of_chorus) = (Arc::clone(workload), self.of_chorus(processes, seed));
+                let mut router = Chorus::new(Arc::clone(&clock), load, fleet, of_chorus, handle);
+                Ok(Run::new(clock, workload, fleet, &mut router, settings).finish())
             }
+            #[cfg(feature = "redis")]
+            Chooser::Redis(processes) => {
+                let server = super::redis::Server::start()?;
+                let handles: anyhow::Result<Vec<_>> = (0..=processes)
+                    .map(|_| server.handle(Arc::new(clock.beside())))
+                    .collect();
+                let handles = std::cell::RefCell::new(handles?);
+                let handle = || handles.borrow_mut().pop().expect("one for each process");
+                let (load, of_chorus) = (Arc::clone(workload), self.of_chorus(processes, seed));
+                let mut router = Chorus::new(Arc::clone(&clock), load, fleet, of_chorus, handle);
+                let mut outcome = Run::new(clock, workload, fleet, &mut router, settings).finish();
+                outcome.redis_us = server.script_us()? / outcome.admissions.len().max(1) as f64;
+                Ok(outcome)
+            }
+            #[cfg(not(feature = "redis"))]
+            Chooser::Redis(_) => anyhow::bail!("built without the feature redis"),
             Chooser::Rival(policy) => {
-                let mut router =
-                    Rival::new(policy, Arc::clone(workload), fleet, self.charging, seed);
-                Run::new(clock, workload, fleet, &mut router, settings).finish()
+                let load = Arc::clone(workload);
+                let mut router = Rival::new(policy, load, fleet, self.charging, seed);
+                Ok(Run::new(clock, workload, fleet, &mut router, settings).finish())
             }
+        }
+    }
+
+    fn of_chorus(&self, processes: usize, seed: u64) -> ChorusSettings {
+        ChorusSettings {
+            charging: self.charging,
+            fault: self.fault,
+            seed,
+            processes,
+            interactive: self.interactive != Interactive::AsTasks,
         }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Chorus {
     retries: BTreeMap<usize, u32>,
     given_up: Vec<usize>,
     restarts_at: Option<Timestamp>,
+    /// True if a limiter was restored, after which it is asked again at once.
+    restored: bool,
 }
 
 /// One process that admits calls.
@@ -109,6 +111,7 @@ impl Chorus {
             retries: BTreeMap::new(),
             given_up: Vec::new(),
             restarts_at: None,
+            restored: false,
             workload,
             settings,
         };
@@ -294,6 +297,7 @@ impl Router for Chorus {
             self.restart();
         }
         self.clock.forget_timers();
+        self.restored = false;
         let mut orders = Vec::new();
         for (number, process) in self.processes.iter_mut().enumerate() {
             let Some(admission) = &mut process.admission else {
@@ -303,7 +307,11 @@ impl Router for Chorus {
                 continue;
             };
             let Ok(decided) = decided else {
-                answered(process.limits.restore(Restoration::default()));
+                // No call was made before: every limit starts full.
+                let past = Some(Vec::new());
+                let leases = Vec::new();
+                answered(process.limits.restore(Restoration { leases, past }));
+                self.restored = true;
                 continue;
             };
             for decided in decided {
@@ -338,7 +346,8 @@ impl Router for Chorus {
     }
 
     fn wakes_at(&self) -> Option<Timestamp> {
-        [self.clock.next_timer(), self.restarts_at]
+        let at_once = self.restored.then(|| self.clock.now());
+        [self.clock.next_timer(), self.restarts_at, at_once]
             .into_iter()
             .flatten()
             .min()

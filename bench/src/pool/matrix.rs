@@ -43,6 +43,16 @@ pub(crate) fn cells() -> Vec<Cell> {
     let mut cells = bar_cells();
     let plain = Cell::plain(Shape::Flat, Charging::Admission);
     cells.extend(Charging::OTHERS.map(|charging| Cell { charging, ..plain }));
+    for (accounts, processes, size_percent) in
+        [(12, 1, 100), (12, 4, 100), (64, 1, 20), (1_000, 1, 1)]
+    {
+        cells.push(Cell {
+            accounts,
+            chooser: Chooser::Redis(processes),
+            size_percent,
+            ..plain
+        });
+    }
     for shape in Shape::ALL {
         for accounts in [1, 4, 12, 64, 1_000] {
             for spread in [Spread::Unequal, Spread::Equal, Spread::Wide] {
@@ -114,6 +124,7 @@ mod tests {
             "sick-slow",
             "own-queues",
             "chorus x4",
+            "chorus x4 redis",
             "tenants40",
             "killed",
         ] {

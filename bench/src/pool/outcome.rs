@@ -28,7 +28,9 @@ pub(crate) struct Outcome {
     pub(crate) admissions: Vec<(Millis, usize, u64)>,
     /// Real time in the router's decisions, in nanoseconds, and the number of them.
     pub(crate) decide_ns: f64,
-    /// Accounts that made each number of calls.
+    /// Time of the Redis server for an admission, in microseconds; 0 without one.
+    pub(crate) redis_us: f64,
+    /// Number of calls of each account.
     pub(crate) calls_by_account: Vec<usize>,
 }
 
