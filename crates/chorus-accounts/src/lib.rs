@@ -13,8 +13,8 @@ mod file;
 mod import;
 mod operator;
 mod quota_groups;
+mod reported_limits;
 mod row;
-mod told_limits;
 
 pub use environment::variable_rows;
 pub use file::{BrokenRow, FileError, read};

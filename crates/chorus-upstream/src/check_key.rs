@@ -10,7 +10,7 @@ use chorus_core::failure::FailureClass;
 use chorus_core::port::upstream::CallFailure;
 use chorus_core::time::Timestamp;
 use chorus_dialect::{WEB_PAGE, WireError};
-use chorus_vault::{KeyCheck, KeyChecker, LimitsQuery, Liveness, Opened, ToldLimits};
+use chorus_vault::{KeyCheck, KeyChecker, LimitsQuery, Liveness, Opened, ReportedLimits};
 use serde_json::Value;
 
 use crate::call::{Http, key_check_headers, plain_prefix};
@@ -48,8 +48,8 @@ impl KeyChecker for Http {
         }
     }
 
-    async fn read_limits(&self, query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
-        self.told_limits(query).await
+    async fn read_limits(&self, query: LimitsQuery<'_>) -> Result<Vec<ReportedLimits>, String> {
+        self.reported_limits(query).await
     }
 }
 

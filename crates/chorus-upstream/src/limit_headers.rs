@@ -99,7 +99,7 @@ fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<Obse
     let missing = limit
         .zip(remaining)
         .and_then(|(limit, remaining)| Some((limit, limit.checked_sub(remaining)?)));
-    let told = || {
+    let reported = || {
         let (limit, missing) = missing?;
         window_of(limit, missing, full_at?.since(now))
     };
@@ -109,7 +109,7 @@ fn level(row: &LimitHeaders, headers: &HeaderMap, now: Timestamp) -> Option<Obse
         remaining,
         full_at,
         rounded_to: row.rounded_to,
-        window: row.per_ms.map(Millis).or_else(told),
+        window: row.per_ms.map(Millis).or_else(reported),
     })
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chorus_core::catalog::LimitsApi;
 use chorus_core::limit::{Dimension, ObservedLevel};
 use chorus_core::time::Millis;
-use chorus_vault::{LimitsQuery, Opened, ToldLimits};
+use chorus_vault::{LimitsQuery, Opened, ReportedLimits};
 use serde_json::Value;
 
 use crate::call::{Http, key_check_headers, plain_prefix};
@@ -33,16 +33,16 @@ const AMOUNTS: [(&str, Dimension, Millis); 8] = [
 
 /// One page of limits, and the place of the next.
 struct Page {
-    limits: Vec<ToldLimits>,
+    limits: Vec<ReportedLimits>,
     next: Option<String>,
 }
 
 impl Http {
     /// Reads all limits of the query; an error says why there are none, without the key.
-    pub(crate) async fn told_limits(
+    pub(crate) async fn reported_limits(
         &self,
         query: LimitsQuery<'_>,
-    ) -> Result<Vec<ToldLimits>, String> {
+    ) -> Result<Vec<ReportedLimits>, String> {
         let pages = self.all_pages(query);
         match self.parts.clock.deadline(query.deadline, pages).await {
             None => Err("the provider did not answer in time".to_owned()),
@@ -50,7 +50,7 @@ impl Http {
         }
     }
 
-    async fn all_pages(&self, query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
+    async fn all_pages(&self, query: LimitsQuery<'_>) -> Result<Vec<ReportedLimits>, String> {
         let api = query
             .provider
             .limits_api
@@ -170,14 +170,14 @@ fn read(api: LimitsApi, bytes: &[u8]) -> Option<Page> {
 }
 
 /// Limits of a group of models; none for groups of other resources, such as batches.
-fn of_group(entry: &Value) -> Option<ToldLimits> {
+fn of_group(entry: &Value) -> Option<ReportedLimits> {
     let models = entry.get("models")?.as_array()?;
     let limits = entry.get("limits")?.as_array()?;
     let levels = limits.iter().filter_map(|limit| {
         let value = limit.get("value").and_then(Value::as_u64);
         level(limit.get("type")?.as_str()?, value?)
     });
-    Some(ToldLimits {
+    Some(ReportedLimits {
         models: models
             .iter()
             .filter_map(|model| model.as_str().map(str::to_owned))
@@ -186,10 +186,10 @@ fn of_group(entry: &Value) -> Option<ToldLimits> {
     })
 }
 
-fn of_model(entry: &Value) -> Option<ToldLimits> {
+fn of_model(entry: &Value) -> Option<ReportedLimits> {
     let model = entry.get("model")?.as_str()?.to_owned();
     let fields = entry.as_object()?.iter();
-    Some(ToldLimits {
+    Some(ReportedLimits {
         models: vec![model],
         levels: fields
             .filter_map(|(name, value)| level(name, value.as_u64()?))
@@ -214,12 +214,12 @@ mod tests {
     use super::*;
 
     fn shown(page: &Page) -> Vec<String> {
-        let one = |told: &ToldLimits| {
-            let levels = told.levels.iter().map(|level| {
+        let one = |reported: &ReportedLimits| {
+            let levels = reported.levels.iter().map(|level| {
                 let window = level.window.map_or(0, |window| window.0);
                 format!("{:?} {:?} {window}", level.dimension, level.limit)
             });
-            format!("{:?} {:?}", told.models, levels.collect::<Vec<_>>())
+            format!("{:?} {:?}", reported.models, levels.collect::<Vec<_>>())
         };
         page.limits.iter().map(one).collect()
     }

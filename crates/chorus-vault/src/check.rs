@@ -61,9 +61,9 @@ pub struct LimitsQuery<'a> {
     pub deadline: Timestamp,
 }
 
-/// Limits of models as a provider's API told them.
+/// Limits of models as a provider's API reported them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldLimits {
+pub struct ReportedLimits {
     /// Names of the models at the provider, some with a date.
     pub models: Vec<String>,
     /// Limits, each with its amount and window.
@@ -77,7 +77,7 @@ pub trait KeyChecker: Send + Sync {
     async fn check_key(&self, check: KeyCheck<'_>) -> Liveness;
 
     /// Returns the limits within the deadline, or a reason without the secret.
-    async fn read_limits(&self, _query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
+    async fn read_limits(&self, _query: LimitsQuery<'_>) -> Result<Vec<ReportedLimits>, String> {
         Err("limits are not read here".to_owned())
     }
 }

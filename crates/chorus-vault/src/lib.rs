@@ -14,7 +14,7 @@ mod redaction;
 mod secret;
 mod secrets;
 
-pub use check::{KeyCheck, KeyChecker, LimitsQuery, Liveness, ToldLimits};
+pub use check::{KeyCheck, KeyChecker, LimitsQuery, Liveness, ReportedLimits};
 pub use consumer::{Refusal, refuse_consumer_token};
 pub use envelope::{EnvelopeKey, KeyError, OpenError};
 pub use fingerprint::earlier_fingerprint;

@@ -6,8 +6,8 @@ use chorus_core::port::directory::Account;
 use chorus_vault::{LimitsQuery, Secret};
 
 use super::{CHECK_TIMEOUT, Checked, CheckedAccount, Importer};
+use crate::reported_limits;
 use crate::row::CredentialRow;
-use crate::told_limits;
 
 /// Admin key of a row, with what its limits are of.
 pub(crate) struct Admin {
@@ -58,18 +58,23 @@ impl Importer {
             model.routes.get(&checked.provider.id).cloned()
         };
         let mut groups = checked.groups.clone();
-        let tells_organization = checked.provider.limits_api == Some(LimitsApi::Anthropic);
-        if tells_organization || admin.project.is_none() {
-            let told = checker.read_limits(query(None)).await?;
-            told_limits::apply(&checked.provider, &told, wire_name, &mut groups);
+        let covers_organization = checked.provider.limits_api == Some(LimitsApi::Anthropic);
+        if covers_organization || admin.project.is_none() {
+            let reported = checker.read_limits(query(None)).await?;
+            reported_limits::apply(&checked.provider, &reported, wire_name, &mut groups);
         }
         if let Some(project) = &admin.project {
-            let told = checker.read_limits(query(Some(project))).await?;
+            let reported = checker.read_limits(query(Some(project))).await?;
             let prefix = format!("{}/project {project}", admin.organisation);
             let models = &admin.models;
-            let own =
-                told_limits::project_groups(&checked.provider, &prefix, &told, wire_name, models);
-            groups.retain(|of| own.iter().all(|told| told.group.id != of.group.id));
+            let own = reported_limits::project_groups(
+                &checked.provider,
+                &prefix,
+                &reported,
+                wire_name,
+                models,
+            );
+            groups.retain(|of| own.iter().all(|reported| reported.group.id != of.group.id));
             groups.extend(own);
         }
         checked.groups = groups;

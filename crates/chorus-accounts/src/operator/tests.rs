@@ -10,7 +10,7 @@ use chorus_core::limit::{Dimension, ObservedLevel};
 use chorus_core::port::audit::AuditFilter;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_store::memory::Store;
-use chorus_vault::{LimitsQuery, Secret, ToldLimits};
+use chorus_vault::{LimitsQuery, ReportedLimits, Secret};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
@@ -41,7 +41,7 @@ impl Clock for Steps {
 }
 
 /// A provider that gives this answer to every check, and these limits to an admin key.
-struct Scripted(Mutex<Liveness>, Mutex<Result<Vec<ToldLimits>, String>>);
+struct Scripted(Mutex<Liveness>, Mutex<Result<Vec<ReportedLimits>, String>>);
 
 #[async_trait]
 impl KeyChecker for Scripted {
@@ -49,10 +49,10 @@ impl KeyChecker for Scripted {
         self.0.lock().expect("no panic before").clone()
     }
 
-    async fn read_limits(&self, query: LimitsQuery<'_>) -> Result<Vec<ToldLimits>, String> {
-        let told = self.1.lock().expect("no panic before").clone();
+    async fn read_limits(&self, query: LimitsQuery<'_>) -> Result<Vec<ReportedLimits>, String> {
+        let reported = self.1.lock().expect("no panic before").clone();
         assert_eq!(query.secret.expose(), "admin-of-one");
-        told
+        reported
     }
 }
 
@@ -336,7 +336,7 @@ fn a_key_in_the_place_of_a_name_is_not_written_to_the_audit() {
 }
 
 /// Imports an account with an admin key when the provider tells this amount of requests a minute, or fails.
-fn import_with_limits(case: &Case, told: Result<u64, &str>) -> (Report, Vec<u64>) {
+fn import_with_limits(case: &Case, reported: Result<u64, &str>) -> (Report, Vec<u64>) {
     let level = |amount| ObservedLevel {
         dimension: Dimension::Requests,
         limit: Some(amount),
@@ -345,13 +345,13 @@ fn import_with_limits(case: &Case, told: Result<u64, &str>) -> (Report, Vec<u64>
         rounded_to: 1,
         window: Some(Millis(60_000)),
     };
-    let told = told.map_err(str::to_owned).map(|amount| {
-        vec![ToldLimits {
+    let reported = reported.map_err(str::to_owned).map(|amount| {
+        vec![ReportedLimits {
             models: vec!["m".to_owned()],
             levels: vec![level(amount)],
         }]
     });
-    *case.provider.1.lock().expect("no panic before") = told;
+    *case.provider.1.lock().expect("no panic before") = reported;
     let row = Row {
         place: "account 1".to_owned(),
         identity: Identity {

@@ -124,8 +124,8 @@ async fn limits(provider: &str, base_url: &str, project: Option<&str>) -> Result
         project,
         deadline: DEADLINE,
     };
-    let told = bounded(upstream.read_limits(query)).await?;
-    Ok(told.iter().map(|told| told.levels.len()).sum())
+    let reported = bounded(upstream.read_limits(query)).await?;
+    Ok(reported.iter().map(|reported| reported.levels.len()).sum())
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Limits that a provider's API told, put into the quota groups of a credential.
+//! Limits that a provider's API reported, put into the quota groups of a credential.
 //!
 //! Amounts replace those of the tier or the account file. What a limit reserves and how it counts stays as
 //! the provider's rows say; no API tells that.
@@ -7,12 +7,12 @@ use chorus_core::catalog::Provider;
 use chorus_core::id::{GroupId, ModelSlug};
 use chorus_core::limit::{Limit, ObservedLevel, QuotaGroup, ReserveRule, Window};
 use chorus_core::port::directory::GroupOf;
-use chorus_vault::ToldLimits;
+use chorus_vault::ReportedLimits;
 
 /// Applies limits of the organisation: each group takes those of its models.
 pub(crate) fn apply(
     provider: &Provider,
-    told: &[ToldLimits],
+    reported: &[ReportedLimits],
     wire_name: impl Fn(&ModelSlug) -> Option<String>,
     groups: &mut [GroupOf],
 ) {
@@ -24,18 +24,18 @@ pub(crate) fn apply(
                 .limits
                 .iter()
                 .all(|limit| is_of_organization(provider, limit));
-        let found = told.iter().find(|told| speaks_of(told, &names));
-        if let Some(told) = found.filter(|_| !is_whole) {
-            of.group.limits = with_told(provider, &of.group.limits, &told.levels);
+        let found = reported.iter().find(|reported| speaks_of(reported, &names));
+        if let Some(reported) = found.filter(|_| !is_whole) {
+            of.group.limits = with_reported(provider, &of.group.limits, &reported.levels);
         }
     }
 }
 
-/// Returns groups of a project with the limits that were told for it.
+/// Returns groups of a project with the limits that were reported for it.
 pub(crate) fn project_groups(
     provider: &Provider,
     prefix: &str,
-    told: &[ToldLimits],
+    reported: &[ReportedLimits],
     wire_name: impl Fn(&ModelSlug) -> Option<String>,
     models: &[ModelSlug],
 ) -> Vec<GroupOf> {
@@ -45,10 +45,10 @@ pub(crate) fn project_groups(
             continue;
         };
         let names: Vec<String> = share.models.iter().filter_map(&wire_name).collect();
-        let Some(told) = told.iter().find(|told| speaks_of(told, &names)) else {
+        let Some(reported) = reported.iter().find(|reported| speaks_of(reported, &names)) else {
             continue;
         };
-        let limits = with_told(provider, &[], &told.levels);
+        let limits = with_reported(provider, &[], &reported.levels);
         if limits.is_empty() {
             continue;
         }
@@ -68,8 +68,8 @@ fn is_of_organization(provider: &Provider, limit: &Limit) -> bool {
 }
 
 /// Returns true if the limits are those of one of these models; lists have dated names too.
-fn speaks_of(told: &ToldLimits, names: &[String]) -> bool {
-    told.models.iter().any(|model| {
+fn speaks_of(reported: &ReportedLimits, names: &[String]) -> bool {
+    reported.models.iter().any(|model| {
         names.iter().any(|name| {
             let rest = model.strip_prefix(name.as_str());
             rest.is_some_and(|rest| {
@@ -81,10 +81,10 @@ fn speaks_of(told: &ToldLimits, names: &[String]) -> bool {
     })
 }
 
-/// Returns the limits with the amounts that were told, and limits that were told and not known.
-fn with_told(provider: &Provider, limits: &[Limit], told: &[ObservedLevel]) -> Vec<Limit> {
+/// Returns the limits with the amounts that were reported, and limits that were reported and not known.
+fn with_reported(provider: &Provider, limits: &[Limit], reported: &[ObservedLevel]) -> Vec<Limit> {
     let mut limits = limits.to_vec();
-    for level in told {
+    for level in reported {
         let (Some(amount), Some(window)) = (level.limit, level.window) else {
             continue;
         };
@@ -145,7 +145,7 @@ mod tests {
         serde_json::from_value(row).expect("a row")
     }
 
-    fn told(models: &[&str], dimension: Dimension, amount: u64) -> ToldLimits {
+    fn reported(models: &[&str], dimension: Dimension, amount: u64) -> ReportedLimits {
         let level = ObservedLevel {
             dimension,
             limit: Some(amount),
@@ -154,7 +154,7 @@ mod tests {
             rounded_to: 1,
             window: Some(Millis(60_000)),
         };
-        ToldLimits {
+        ReportedLimits {
             models: models.iter().map(|model| (*model).to_owned()).collect(),
             levels: vec![level],
         }
@@ -193,8 +193,8 @@ mod tests {
             })
             .collect();
         let list = [
-            told(&["a-20260101", "x"], Dimension::OutputTokens, 90_000),
-            told(&["b2"], Dimension::Requests, 1),
+            reported(&["a-20260101", "x"], Dimension::OutputTokens, 90_000),
+            reported(&["b2"], Dimension::Requests, 1),
         ];
         apply(&provider, &list, wire, &mut groups);
         let of = |amount| vec![(Dimension::OutputTokens, amount, ReserveRule::AsProduced)];
@@ -209,7 +209,7 @@ mod tests {
     fn limits_of_a_project_are_groups_of_their_own() {
         let provider = provider();
         let models = ["m/a", "m/b"].map(ModelSlug::new).to_vec();
-        let list = [told(&["b"], Dimension::OutputTokens, 500)];
+        let list = [reported(&["b"], Dimension::OutputTokens, 500)];
         let groups = project_groups(&provider, "p/org/project web", &list, wire, &models);
         let of = vec![(Dimension::OutputTokens, 500, ReserveRule::AsProduced)];
         assert_eq!(amounts(&groups), [("p/org/project web/m/b".to_owned(), of)]);
