@@ -10,7 +10,7 @@ const ENGINE_FIND: &str = "crates/chorus-pool/src/engine/find.rs";
 const FIT_TREE: &str = "crates/chorus-pool/src/fit_tree.rs";
 const MODEL_CHOICE: &str = "crates/chorus-pool/src/endpoint_index/model_choice.rs";
 const ORDER: &str = "crates/chorus-pool/src/order.rs";
-const DIRECTORY: &str = "crates/chorus-core/src/port/directory.rs";
+const DIRECTORY: &str = "crates/chorus-core/src/port/directory/state.rs";
 const ROWS_WAIT: &str = "crates/chorus-store/src/rows/wait.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[

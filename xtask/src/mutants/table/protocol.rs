@@ -371,8 +371,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: PROJECT_MACHINES,
-                find: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 20] = {",
-                replace: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 21] = {",
+                find: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 21] = {",
+                replace: "pub const TASK_ARROWS: [Arrow<TaskStateKind>; 22] = {",
             },
             Edit {
                 file: PROJECT_MACHINES,
