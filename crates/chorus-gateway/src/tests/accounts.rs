@@ -33,9 +33,6 @@ fn fixture() -> Fixture {
     let provider = json!({
         "id": "p", "title": "P", "base_url": "https://p.example", "path": "/x",
         "dialect": "openai_chat", "auth": "bearer",
-        "default_limits": [{
-            "dimension": "requests", "amount": 60, "window": {"kind": "bucket", "per_ms": 60_000},
-        }],
     });
     let provider: Provider = serde_json::from_value(provider).expect("a row");
     let model = json!({
@@ -63,7 +60,11 @@ fn fixture() -> Fixture {
 }
 
 fn account(email: &str, key: &str) -> Value {
-    json!({"accounts": [{"email": email, "owner": "an", "credential": [{"provider": "p", "key": key}]}]})
+    let limit = json!({
+        "dimension": "requests", "amount": 60, "window": {"kind": "bucket", "per_ms": 60_000},
+    });
+    let credential = json!({"provider": "p", "key": key, "limits": [limit]});
+    json!({"accounts": [{"email": email, "owner": "an", "credential": [credential]}]})
 }
 
 async fn key(fixture: &Fixture, scopes: &str) -> String {
