@@ -174,6 +174,10 @@ impl Admission {
     }
 
     /// Queues a call; one with the same lease is replaced.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the queue takes the call and gives it back with its decision"
+    )]
     pub fn push(&mut self, request: AdmissionRequest) {
         self.engine.push(&request, self.clock.now());
     }
@@ -331,7 +335,7 @@ impl Admission {
         self.end_unused().await;
         while let Some(question) = self.engine.question(self.clock.now()) {
             let answer = self.limits.reserve(question.demand.clone()).await;
-            match self.engine.answered(question, answer, self.clock.now()) {
+            match self.engine.answered(&question, answer, self.clock.now()) {
                 Effect::Nothing => {}
                 Effect::End(lease) => {
                     self.unused = Some(lease);

@@ -30,7 +30,7 @@ pub(crate) struct Mirror {
     /// Number of calls granted here that hold a slot, as far as it is known.
     pub(crate) in_flight: u32,
     /// Time of the last news of the group.
-    pub(crate) heard_at: Timestamp,
+    pub(crate) news_at: Timestamp,
     /// Time of the newest grant here, by the limiter's clock.
     granted_at: Option<Timestamp>,
     is_doubted: bool,
@@ -122,7 +122,7 @@ impl Mirror {
             group,
             closed: None,
             in_flight: 0,
-            heard_at: now,
+            news_at: now,
             granted_at: None,
             is_doubted: false,
         }
@@ -253,7 +253,7 @@ impl Mirror {
         self.in_flight += 1;
         self.closed = None;
         // A doubt ends with a refusal: more may have come back than this call took.
-        (self.heard_at, self.granted_at) = (now, Some(lease.granted_at));
+        (self.news_at, self.granted_at) = (now, Some(lease.granted_at));
     }
 
     /// Takes the refusal of a call by the limiter, with its time and obstacle.
@@ -286,7 +286,7 @@ impl Mirror {
     }
 
     const fn news(&mut self, now: Timestamp) {
-        self.heard_at = now;
+        self.news_at = now;
         self.is_doubted = false;
     }
 }

@@ -27,7 +27,7 @@ impl Engine {
     /// Takes the answer to a question.
     pub(crate) fn answered(
         &mut self,
-        question: Question,
+        question: &Question,
         answer: Result<Reserved, LimiterError>,
         now: Timestamp,
     ) -> Effect {
@@ -35,8 +35,10 @@ impl Engine {
             self.asked.remove(&question.lease);
         }
         match answer {
-            Ok(Reserved::Granted(lease)) => return self.granted(&question, lease, now),
-            Ok(Reserved::Wait { at, obstacle }) => self.refused(&question, at, obstacle, now),
+            Ok(Reserved::Granted(lease)) => return self.granted(question, lease, now),
+            Ok(Reserved::Wait { at, obstacle }) => {
+                self.refused(question, at, obstacle.as_ref(), now);
+            }
             Ok(Reserved::Never(_)) => {
                 if let Some(line) = self.lines.line_mut(question.line) {
                     let fresh = (question.row, Vec::new());
@@ -87,17 +89,15 @@ impl Engine {
         &mut self,
         question: &Question,
         at: Option<Timestamp>,
-        obstacle: Option<Obstacle>,
+        obstacle: Option<&Obstacle>,
         now: Timestamp,
     ) {
         let groups = self.targets.target(question.target).groups.clone();
-        let named = obstacle
-            .as_ref()
-            .and_then(|obstacle| self.targets.group_number(&obstacle.group));
+        let named = obstacle.and_then(|obstacle| self.targets.group_number(&obstacle.group));
         for group in groups {
             if named.is_none_or(|named| named == group) {
                 let mirror = &mut self.targets.mirrors[group as usize];
-                mirror.refused(&question.estimate, obstacle.as_ref(), at, now);
+                mirror.refused(&question.estimate, obstacle, at, now);
                 self.touched(group, now);
             }
         }

@@ -60,6 +60,9 @@ pub(super) struct Fitting {
     pub(super) headroom: i64,
 }
 
+/// Order of targets that fit: rank, headroom, then calls under way, last use and position.
+type ChoiceKey = (u32, Reverse<i64>, (u32, u64, usize));
+
 /// Targets that have served each prefix lately.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
@@ -137,7 +140,7 @@ impl Engine {
             let turn = (target.in_flight, target.last_use, one.leaf);
             (rank(one), Reverse(one.headroom), turn)
         };
-        let mut best: Option<(&Fitting, (u32, Reverse<i64>, (u32, u64, usize)))> = None;
+        let mut best: Option<(&Fitting, ChoiceKey)> = None;
         let mut second = None;
         for one in fits {
             let key = key(one);
@@ -154,7 +157,7 @@ impl Engine {
         let Some((first, least)) = best else {
             return (fits[0].target, ChoiceReason::Only);
         };
-        if let Some(kept) = self.keeps_prefix(line, row, fits, least.0, &rank, now) {
+        if let Some(kept) = self.keeps_prefix(line, row, fits, (least.0, rank), now) {
             return (kept, ChoiceReason::Prefix);
         }
         let because = match second {
@@ -173,8 +176,7 @@ impl Engine {
         line: &Line,
         row: RowId,
         fits: &[Fitting],
-        best_rank: u32,
-        rank: impl Fn(&Fitting) -> u32,
+        (best_rank, rank): (u32, impl Fn(&Fitting) -> u32),
         now: Timestamp,
     ) -> Option<TargetId> {
         let prefix = self.rows.prefix(row)?;

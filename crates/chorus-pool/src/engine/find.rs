@@ -343,9 +343,7 @@ impl Engine {
         self.book(number, &mut blocked);
         let passing = self.passing(number, &blocked, order, now);
         let wakes_at = blocked.wakes_at;
-        let Some(line) = self.lines.line_mut(number) else {
-            return None;
-        };
+        let line = self.lines.line_mut(number)?;
         line.order = None;
         line.state = LineState::Blocked(Box::new(blocked));
         self.wakes.insert((wakes_at, number));

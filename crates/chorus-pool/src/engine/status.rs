@@ -102,7 +102,7 @@ pub struct MirroredLevel {
     /// Maximum that the limit can hold.
     pub capacity: i64,
     /// Time of the last news of the group.
-    pub heard_at: Timestamp,
+    pub news_at: Timestamp,
     /// True if the level may be higher, so that the limiter is asked whatever it shows.
     pub is_doubted: bool,
 }
@@ -169,7 +169,7 @@ impl Engine {
                 dimension: meter.limit.dimension,
                 room: meter.room(now) as i64,
                 capacity: meter.capacity,
-                heard_at: mirror.heard_at,
+                news_at: mirror.news_at,
                 is_doubted: mirror.is_doubted(),
             }));
         }
