@@ -283,17 +283,17 @@ impl AccountOperator {
         }
     }
 
-    /// Sets the state of all credentials of an account but those that another one replaces.
+    /// Sets the state of all credentials of an account but those that another one replaces, which get no new calls
+    /// anyway; a cut is for their calls too.
     async fn set_states(
         &self,
         author: &Author,
         account: &Account,
         state: &CredentialState,
     ) -> Result<(), StoreError> {
-        let is_callable = matches!(state, CredentialState::Active);
         let of_act = |credential: &&Credential| {
             let is_draining = matches!(credential.state, CredentialState::Draining { .. });
-            !(is_callable && is_draining)
+            !is_draining || state.is_cut()
         };
         for credential in account.credentials.iter().filter(of_act) {
             self.directory
