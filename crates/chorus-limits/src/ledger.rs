@@ -9,6 +9,7 @@ mod addressed;
 mod booking;
 mod ending;
 mod group;
+mod groups;
 mod learned;
 mod lease;
 mod level;
@@ -20,12 +21,13 @@ mod restoring;
 mod room;
 mod tally;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use chorus_core::id::{GroupId, Holder, LeaseId};
 use chorus_core::limit::{
-    Candidate, Charge, Demand, Dimension, Lease, Limit, LimitSignals, QuotaGroup, Reserved, Sent,
+    Candidate, Charge, Demand, Lease, Limit, LimitSignals, QuotaGroup, Reserved, Sent,
 };
 use chorus_core::port::limit_state::BOOKING_LASTS;
 use chorus_core::time::{Millis, Timestamp};
@@ -36,7 +38,8 @@ pub(crate) use past::{PastGroup, levels_after};
 pub(crate) use past_level::PastLevel;
 
 use group::{Call, Fit, Group, SentCall};
-use lease::{Entry, Life, Part};
+use groups::{FastMap, GroupKey, Groups};
+use lease::{Ended, Entry, Life, Part};
 use meter::Meter;
 use room::{Room, best, never, soonest};
 use tally::Tally;
@@ -59,27 +62,33 @@ pub enum Start {
 pub struct Ledger {
     start: Start,
     began: Option<Timestamp>,
-    groups: BTreeMap<GroupId, Group>,
-    leases: BTreeMap<LeaseId, Entry>,
-    due: BTreeSet<(Timestamp, LeaseId)>,
-    freed: BTreeSet<GroupId>,
+    groups: Groups,
+    /// Leases that hold something or may still be corrected.
+    leases: FastMap<LeaseId, Box<Entry>>,
+    /// Leases that ended, so that a repeated end changes nothing.
+    ended: FastMap<LeaseId, Ended>,
+    /// Times at which leases change by themselves, outdated ones included.
+    due: DueHeap,
+    /// Times at which ended leases are forgotten.
+    forgotten_at: DueHeap,
     /// Groups that each waiting call has booked, until it is granted or withdrawn.
-    booked: BTreeMap<LeaseId, Vec<GroupId>>,
+    booked: FastMap<LeaseId, Vec<GroupKey>>,
     /// End of each booking, renewed ones included, in order.
     booked_until: VecDeque<(Timestamp, LeaseId)>,
 }
 
 impl Ledger {
     /// Creates a ledger without groups and leases.
-    pub const fn new(start: Start) -> Self {
+    pub fn new(start: Start) -> Self {
         Self {
             start,
             began: None,
-            groups: BTreeMap::new(),
-            leases: BTreeMap::new(),
-            due: BTreeSet::new(),
-            freed: BTreeSet::new(),
-            booked: BTreeMap::new(),
+            groups: Groups::default(),
+            leases: FastMap::default(),
+            ended: FastMap::default(),
+            due: BinaryHeap::new(),
+            forgotten_at: BinaryHeap::new(),
+            booked: FastMap::default(),
             booked_until: VecDeque::new(),
         }
     }
@@ -88,19 +97,15 @@ impl Ledger {
     /// with most headroom, or returns the time at which the first one has room.
     pub fn reserve(&mut self, demand: &Demand, now: Timestamp) -> Reserved {
         self.expire(now);
-        match self
-            .leases
-            .get(&demand.lease)
-            .map(|entry| (&entry.life, &entry.lease))
-        {
+        match self.ended.get(&demand.lease) {
             None => {}
-            Some((Life::Over { sent: false, .. }, _)) => self.forget(demand.lease),
-            Some((Life::Over { .. } | Life::Expired { .. }, _)) => {
-                return Reserved::Never(format!("{} is over", demand.lease));
-            }
-            Some((Life::Reserved | Life::Sent { .. } | Life::Aborted { .. }, lease)) => {
-                return Reserved::Granted(lease.clone());
-            }
+            Some(Ended { sent: false, .. }) => drop(self.ended.remove(&demand.lease)),
+            Some(Ended { sent: true, .. }) => return over(demand.lease),
+        }
+        match self.leases.get(&demand.lease) {
+            None => {}
+            Some(entry) if entry.is_live() => return Reserved::Granted(entry.lease.clone()),
+            Some(_) => return over(demand.lease),
         }
         for group in demand
             .candidates
@@ -149,11 +154,9 @@ impl Ledger {
                 return Sent::Sent;
             }
             Life::Reserved if deadline > now => {}
-            Life::Reserved
-            | Life::Sent { .. }
-            | Life::Aborted { .. }
-            | Life::Expired { .. }
-            | Life::Over { .. } => return Sent::Gone,
+            Life::Reserved | Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. } => {
+                return Sent::Gone;
+            }
         }
         self.now_sent(lease, Some(holder.clone()), deadline, now);
         Sent::Sent
@@ -163,41 +166,54 @@ impl Ledger {
     /// lease that is unknown or has ended changes nothing.
     pub fn observe(&mut self, lease: LeaseId, signals: &LimitSignals, now: Timestamp) {
         self.expire(now);
-        let ids = self.groups_of(lease);
-        let addressed = self.addressed(&ids, signals, now);
+        let keys = self.keys_of(lease);
+        let addressed = self.addressed(&keys, signals, now);
         let Some(entry) = self.leases.get(&lease) else {
             return;
         };
-        for (id, addressed) in ids.into_iter().zip(addressed) {
-            if let Some(group) = self.groups.get_mut(&id) {
-                let call = SentCall::of(entry, &id, group);
+        for (key, addressed) in keys.into_iter().zip(addressed) {
+            if let Some(group) = self.groups.get_mut(key) {
+                let call = SentCall::of(entry, key, group);
                 group.observe(signals, &addressed, &call, now);
-                self.freed.insert(id);
+                self.groups.freed(key);
             }
         }
     }
 
     /// Returns the groups that a lease draws on, until it ends.
+    #[cfg(feature = "redis")]
     pub(crate) fn groups_of(&self, lease: LeaseId) -> Vec<GroupId> {
-        match self.leases.get(&lease) {
-            None => Vec::new(),
-            Some(Entry {
-                life: Life::Over { .. },
-                ..
-            }) => Vec::new(),
-            Some(entry) => entry.groups.clone(),
-        }
+        let keys = self.keys_of(lease).into_iter();
+        keys.map(|key| self.groups.id(key).clone()).collect()
+    }
+
+    /// Returns the keys of the groups that a lease draws on, until it ends.
+    fn keys_of(&self, lease: LeaseId) -> Vec<GroupKey> {
+        let entry = self.leases.get(&lease);
+        entry.map_or_else(Vec::new, |entry| entry.groups.clone())
     }
 
     /// Expires leases until `now`: unsent ones give everything back, sent ones free their slots.
     pub fn expire(&mut self, now: Timestamp) {
         self.began.get_or_insert(now);
         self.expire_bookings(now);
-        while let Some((at, lease)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
-            match self.leases.get(&lease).map(|entry| entry.life.clone()) {
+        while let Some((at, lease)) = pop_until(&mut self.due, now) {
+            // A lease that changed meanwhile is due at another time.
+            let entry = self.leases.get(&lease).filter(|entry| entry.due() == at);
+            match entry.map(|entry| &entry.life) {
                 Some(Life::Reserved) => self.give_back(lease, at),
                 Some(Life::Sent { .. } | Life::Aborted { .. }) => self.lapse(lease, at),
-                Some(Life::Expired { .. } | Life::Over { .. }) | None => self.forget(lease),
+                Some(Life::Expired { .. }) => drop(self.leases.remove(&lease)),
+                None => {}
+            }
+        }
+        while let Some((_, lease)) = pop_until(&mut self.forgotten_at, now) {
+            if self
+                .ended
+                .get(&lease)
+                .is_some_and(|ended| ended.until <= now)
+            {
+                self.ended.remove(&lease);
             }
         }
     }
@@ -208,7 +224,7 @@ impl Ledger {
             let Some(ids) = self.booked.get(&lease) else {
                 continue;
             };
-            let mut groups = ids.iter().filter_map(|id| self.groups.get(id));
+            let mut groups = ids.iter().filter_map(|key| self.groups.get(*key));
             if !groups.any(|group| group.bookings.is_in_force(lease, now)) {
                 self.withdraw(lease);
             }
@@ -216,15 +232,17 @@ impl Ledger {
     }
 
     /// Returns the groups that were freed or corrected since the last call of this method.
-    pub fn take_freed(&mut self) -> BTreeSet<GroupId> {
-        std::mem::take(&mut self.freed)
+    pub fn take_freed(&mut self) -> Vec<GroupId> {
+        self.groups.take_freed()
     }
 
     /// Opens a group that a quota or a spend limit had closed, after an operator put it right.
     pub fn open(&mut self, group: &GroupId) {
-        if let Some(closed) = self.groups.get_mut(group) {
+        if let Some(key) = self.groups.find(group)
+            && let Some(closed) = self.groups.get_mut(key)
+        {
             closed.open();
-            self.freed.insert(group.clone());
+            self.groups.freed(key);
         }
     }
 
@@ -238,22 +256,24 @@ impl Ledger {
     }
 
     fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
-        let changed = match self.groups.get_mut(&config.id) {
+        let key = self.groups.key(&config.id);
+        let changed = match self.groups.get_mut(key) {
             Some(group) => group.configure(config, now),
             None => {
                 let fresh = self.fresh(config, now);
-                self.groups.insert(config.id.clone(), fresh).is_none()
+                self.groups.insert(key, fresh);
+                true
             }
         };
         if changed {
-            self.hold_again(&config.id, now);
+            self.hold_again(key, now);
         }
     }
 
     /// Counts again what live leases hold of a group with new limits, or that was unknown when
     /// its leases were restored.
-    fn hold_again(&mut self, id: &GroupId, now: Timestamp) {
-        let Some(group) = self.groups.get_mut(id) else {
+    fn hold_again(&mut self, key: GroupKey, now: Timestamp) {
+        let Some(group) = self.groups.get_mut(key) else {
             return;
         };
         group.meters.iter_mut().for_each(Meter::forget_calls);
@@ -263,7 +283,7 @@ impl Ledger {
         for entry in self
             .leases
             .values_mut()
-            .filter(|entry| entry.is_live() && entry.groups.contains(id))
+            .filter(|entry| entry.is_live() && entry.groups.contains(&key))
         {
             group.in_flight += 1;
             if entry.life != Life::Reserved {
@@ -273,7 +293,7 @@ impl Ledger {
             if entry.process_ended {
                 group.of_ended_process.insert(entry.lease.id, entry.due());
             }
-            for part in entry.parts.iter_mut().filter(|part| part.group == *id) {
+            for part in entry.parts.iter_mut().filter(|part| part.group == key) {
                 part.mark = None;
                 if part.charged.is_some() {
                     continue;
@@ -283,6 +303,7 @@ impl Ledger {
                 }
             }
         }
+        sent.sort_unstable();
         for lease in sent {
             self.charge_sent(lease, now);
         }
@@ -295,7 +316,7 @@ impl Ledger {
             group: 0,
         };
         for (place, config) in candidate.groups.iter().enumerate() {
-            let Some(group) = self.groups.get_mut(&config.id) else {
+            let Some(group) = self.groups.named(&config.id) else {
                 continue;
             };
             let fit = group.fit(&call, now);
@@ -307,7 +328,7 @@ impl Ledger {
     fn grant(&mut self, demand: &Demand, candidate: &Candidate, now: Timestamp) -> Lease {
         let mut charges = Vec::new();
         for config in &candidate.groups {
-            let Some(group) = self.groups.get(&config.id) else {
+            let Some(group) = self.groups.named(&config.id) else {
                 continue;
             };
             charges.extend(group.meters.iter().map(|meter| Charge {
@@ -329,39 +350,32 @@ impl Ledger {
 
     /// Adds a reserved lease and holds its amounts.
     fn insert(&mut self, lease: Lease) {
-        let mut seen: BTreeMap<(&GroupId, Dimension), usize> = BTreeMap::new();
-        let mut parts = Vec::with_capacity(lease.charges.len());
+        let mut parts: Vec<Part> = Vec::with_capacity(lease.charges.len());
+        let mut groups: Vec<GroupKey> = Vec::new();
         for charge in &lease.charges {
-            let next = seen.entry((&charge.group, charge.dimension)).or_insert(0);
+            let (group, dimension) = (self.groups.key(&charge.group), charge.dimension);
+            let is_same = |part: &&Part| part.group == group && part.dimension == dimension;
+            let nth = parts.iter().filter(is_same).count();
             let set_aside = tally::units(charge.amount);
             parts.push(Part {
-                group: charge.group.clone(),
-                dimension: charge.dimension,
-                nth: *next,
+                group,
+                dimension,
+                nth,
                 set_aside,
                 charged: None,
                 mark: None,
             });
-            *next += 1;
-        }
-        let groups: Vec<GroupId> = lease
-            .charges
-            .iter()
-            .map(|charge| charge.group.clone())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        for part in &parts {
-            if let Some(meter) = self
-                .groups
-                .get_mut(&part.group)
-                .and_then(|group| group.meter(part.dimension, part.nth))
-            {
-                meter.hold(part.set_aside);
+            let known = self.groups.get_mut(group);
+            if let Some(meter) = known.and_then(|group| group.meter(dimension, nth)) {
+                meter.hold(set_aside);
+            }
+            if !groups.contains(&group) {
+                groups.push(group);
             }
         }
-        for group in &groups {
-            if let Some(group) = self.groups.get_mut(group) {
+        groups.sort_unstable_by(|one, other| self.groups.id(*one).cmp(self.groups.id(*other)));
+        for key in &groups {
+            if let Some(group) = self.groups.get_mut(*key) {
                 group.in_flight += 1;
             }
         }
@@ -373,8 +387,8 @@ impl Ledger {
             sent_at: None,
             process_ended: false,
         };
-        self.due.insert((entry.due(), entry.lease.id));
-        self.leases.insert(entry.lease.id, entry);
+        self.due.push(Reverse((entry.due(), entry.lease.id)));
+        self.leases.insert(entry.lease.id, Box::new(entry));
     }
 
     fn refuse(&mut self, demand: &Demand, fits: &[Room], now: Timestamp) -> Reserved {
@@ -398,10 +412,10 @@ impl Ledger {
         at: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let ids: Vec<GroupId> = candidate
+        let ids: Vec<GroupKey> = candidate
             .groups
             .iter()
-            .map(|group| group.id.clone())
+            .map(|group| self.groups.key(&group.id))
             .collect();
         let known = self.booked.remove(&demand.lease).unwrap_or_default();
         self.unbook(
@@ -410,7 +424,7 @@ impl Ledger {
         );
         let call = Call::new(demand, candidate);
         for id in &ids {
-            if let Some(group) = self.groups.get_mut(id) {
+            if let Some(group) = self.groups.get_mut(*id) {
                 let booking = group.booking(&call, at, now);
                 group.bookings.put(booking);
             }
@@ -422,18 +436,19 @@ impl Ledger {
 
     /// Removes the booking of a call that is granted or waits no longer.
     pub fn withdraw(&mut self, lease: LeaseId) {
-        let known = self.booked.remove(&lease).unwrap_or_default();
-        self.unbook(lease, known.into_iter());
+        if let Some(known) = self.booked.remove(&lease) {
+            self.unbook(lease, known.into_iter());
+        }
     }
 
-    fn unbook(&mut self, lease: LeaseId, ids: impl Iterator<Item = GroupId>) {
+    fn unbook(&mut self, lease: LeaseId, ids: impl Iterator<Item = GroupKey>) {
         for id in ids {
             if self
                 .groups
-                .get_mut(&id)
+                .get_mut(id)
                 .is_some_and(|group| group.bookings.remove(lease))
             {
-                self.freed.insert(id);
+                self.groups.freed(id);
             }
         }
     }
@@ -449,8 +464,8 @@ impl Ledger {
         self.live_on(lease, Life::Sent { holder, until });
         if let Some(entry) = self.leases.get_mut(&lease) {
             entry.sent_at = Some(now);
-            for id in &entry.groups {
-                if let Some(group) = self.groups.get_mut(id) {
+            for key in &entry.groups {
+                if let Some(group) = self.groups.get_mut(*key) {
                     group.sent += 1;
                 }
             }
@@ -460,17 +475,24 @@ impl Ledger {
 
     fn live_on(&mut self, lease: LeaseId, life: Life) {
         if let Some(entry) = self.leases.get_mut(&lease) {
-            self.due.remove(&(entry.due(), lease));
             entry.life = life;
-            self.due.insert((entry.due(), lease));
+            self.due.push(Reverse((entry.due(), lease)));
         }
     }
+}
 
-    fn forget(&mut self, lease: LeaseId) {
-        if let Some(entry) = self.leases.remove(&lease) {
-            self.due.remove(&(entry.due(), lease));
-        }
-    }
+/// Leases by the time at which something becomes of them, the first on top.
+type DueHeap = BinaryHeap<Reverse<(Timestamp, LeaseId)>>;
+
+/// Takes out the first lease that is due until `now`.
+fn pop_until(heap: &mut DueHeap, now: Timestamp) -> Option<(Timestamp, LeaseId)> {
+    heap.peek().filter(|one| one.0.0 <= now)?;
+    heap.pop().map(|one| one.0)
+}
+
+/// Answer to a demand of a lease that ended.
+fn over(lease: LeaseId) -> Reserved {
+    Reserved::Never(format!("{lease} is over"))
 }
 
 #[cfg(test)]

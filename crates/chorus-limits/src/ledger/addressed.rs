@@ -5,11 +5,11 @@
 //! level that is used up, else of the group that has such a limit and the least left.
 
 use chorus_core::failure::GroupReaction;
-use chorus_core::id::GroupId;
 use chorus_core::limit::{LimitSignals, ObservedLevel};
 use chorus_core::time::Timestamp;
 
 use super::Ledger;
+use super::groups::GroupKey;
 
 /// Part of the signals that speaks about one group.
 #[derive(Debug, Clone, Default)]
@@ -24,17 +24,17 @@ impl Ledger {
     /// Returns what the signals say about each of these groups.
     pub(super) fn addressed(
         &mut self,
-        ids: &[GroupId],
+        keys: &[GroupKey],
         signals: &LimitSignals,
         now: Timestamp,
     ) -> Vec<Addressed> {
-        let mut addressed = vec![Addressed::default(); ids.len()];
+        let mut addressed = vec![Addressed::default(); keys.len()];
         for level in &signals.levels {
-            let nearest = ids
+            let nearest = keys
                 .iter()
                 .enumerate()
                 .filter_map(|(number, id)| {
-                    let (differs, place) = self.groups.get(id)?.place_of(level)?;
+                    let (differs, place) = self.groups.get(*id)?.place_of(level)?;
                     Some((differs, number, place))
                 })
                 .min();
@@ -42,7 +42,7 @@ impl Ledger {
                 addressed[number].levels.push((*level, place));
             }
         }
-        for number in self.refused(ids, signals.reaction(), &addressed, now) {
+        for number in self.refused(keys, signals.reaction(), &addressed, now) {
             addressed[number].is_refused = true;
         }
         addressed
@@ -51,12 +51,12 @@ impl Ledger {
     /// Returns the indexes of the groups that a refusal is about.
     fn refused(
         &mut self,
-        ids: &[GroupId],
+        keys: &[GroupKey],
         reaction: GroupReaction,
         addressed: &[Addressed],
         now: Timestamp,
     ) -> Vec<usize> {
-        let known = (0..ids.len()).filter(|number| self.groups.contains_key(&ids[*number]));
+        let known = (0..keys.len()).filter(|number| self.groups.get(keys[*number]).is_some());
         let known: Vec<usize> = known.collect();
         if reaction == GroupReaction::CloseBucket {
             let is_used_up = |number: &usize| {
@@ -68,14 +68,14 @@ impl Ledger {
                 return named;
             }
             let mut share = |number: &usize| {
-                let scarcest = self.groups.get_mut(&ids[*number])?.scarcest(now)?;
+                let scarcest = self.groups.get_mut(keys[*number])?.scarcest(now)?;
                 Some((scarcest.0, *number))
             };
             let scarcest = known.iter().filter_map(&mut share).min();
             return scarcest.map_or(known, |(_, number)| vec![number]);
         }
         let has_limit = |number: &usize| {
-            let group = self.groups.get(&ids[*number]);
+            let group = self.groups.get(keys[*number]);
             group.is_some_and(|group| group.has_limit_of(reaction))
         };
         let concerned: Vec<usize> = known.iter().copied().filter(has_limit).collect();

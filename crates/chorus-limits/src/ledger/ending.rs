@@ -1,22 +1,16 @@
 //! Ends of leases: explicitly by [`Ledger::end`], or by expiry.
 
+use std::cmp::Reverse;
+
 use chorus_core::id::LeaseId;
 use chorus_core::limit::{Dimension, End};
 use chorus_core::llm::Usage;
 use chorus_core::money::MicroUsd;
 use chorus_core::time::Timestamp;
 
-use super::lease::{Life, Part};
+use super::lease::{Ended, Life, Part};
 use super::meter::Meter;
 use super::{Ledger, REMEMBERED, tally};
-
-/// Life of a lease that was sent and ended now.
-fn over(now: Timestamp) -> Life {
-    Life::Over {
-        sent: true,
-        until: now + REMEMBERED,
-    }
-}
 
 impl Ledger {
     /// Ends a lease. A repeated end changes nothing; [`End::Unused`] acts on
@@ -27,8 +21,7 @@ impl Ledger {
             return;
         };
         match (end, life) {
-            (_, Life::Over { .. })
-            | (End::Unused, Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. })
+            (End::Unused, Life::Sent { .. } | Life::Aborted { .. } | Life::Expired { .. })
             | (
                 End::Aborted { .. } | End::Refused { .. } | End::Lost { .. },
                 Life::Expired { .. },
@@ -48,11 +41,11 @@ impl Ledger {
                 if life != Life::Reserved {
                     self.on_success(lease);
                 }
-                self.free(lease, now, over(now));
+                self.over(lease, now, true);
             }
             (End::Used { usage, cost }, Life::Expired { .. }) => {
                 self.settle_late(lease, usage, *cost, now);
-                self.live_on(lease, over(now));
+                self.remember(lease, now, true);
             }
             (End::Used { usage, cost }, Life::Aborted { .. }) => {
                 self.settle_late(lease, usage, *cost, now);
@@ -78,7 +71,7 @@ impl Ledger {
                         0
                     })
                 });
-                self.free(lease, now, over(now));
+                self.over(lease, now, true);
             }
         }
     }
@@ -89,8 +82,8 @@ impl Ledger {
             return;
         };
         if entry.life == Life::Reserved {
-            for id in &entry.groups {
-                if let Some(group) = self.groups.get_mut(id) {
+            for key in &entry.groups {
+                if let Some(group) = self.groups.get_mut(*key) {
                     group.sent += 1;
                 }
             }
@@ -109,7 +102,7 @@ impl Ledger {
         for part in &mut entry.parts {
             let meter = self
                 .groups
-                .get_mut(&part.group)
+                .get_mut(part.group)
                 .and_then(|group| group.meter(part.dimension, part.nth));
             let is_new = part.mark.is_none() && part.charged.is_none_or(|(at, _)| at == now);
             if let Some(meter) = meter.filter(|_| is_new) {
@@ -121,14 +114,7 @@ impl Ledger {
     /// Gives everything back: the lease was not sent.
     pub(super) fn give_back(&mut self, lease: LeaseId, now: Timestamp) {
         self.settle(lease, now, |_, _| Some(0));
-        self.free(
-            lease,
-            now,
-            Life::Over {
-                sent: false,
-                until: now + REMEMBERED,
-            },
-        );
+        self.over(lease, now, false);
     }
 
     /// Expires a sent lease: frees its slot and charges the reserved amounts.
@@ -137,13 +123,9 @@ impl Ledger {
         if let Some(entry) = self.leases.get_mut(&lease) {
             entry.parts.iter_mut().for_each(|part| part.mark = None);
         }
-        self.free(
-            lease,
-            now,
-            Life::Expired {
-                until: now + REMEMBERED,
-            },
-        );
+        self.free(lease, now);
+        let until = now + REMEMBERED;
+        self.live_on(lease, Life::Expired { until });
     }
 
     /// Charges the reserved amounts of a call with unknown usage.
@@ -171,7 +153,7 @@ impl Ledger {
         {
             let Some(meter) = self
                 .groups
-                .get_mut(&part.group)
+                .get_mut(part.group)
                 .and_then(|group| group.meter(part.dimension, part.nth))
             else {
                 continue;
@@ -201,20 +183,31 @@ impl Ledger {
             Some(tally::units(meter.limit.charged_for(usage, cost)))
         });
         if let Some(entry) = self.leases.get(&lease) {
-            self.freed.extend(entry.groups.iter().cloned());
+            entry.groups.iter().for_each(|key| self.groups.freed(*key));
         }
     }
 
-    /// Frees the lease's slots and moves it to `life`.
-    fn free(&mut self, lease: LeaseId, now: Timestamp, life: Life) {
-        let was_sent = self
-            .leases
-            .get(&lease)
-            .is_some_and(|entry| entry.life != Life::Reserved);
-        self.live_on(lease, life);
+    /// Frees the lease's slots and keeps of it only that it ended.
+    fn over(&mut self, lease: LeaseId, now: Timestamp, sent: bool) {
+        self.free(lease, now);
+        self.remember(lease, now, sent);
+    }
+
+    /// Keeps of a lease only that it ended.
+    fn remember(&mut self, lease: LeaseId, now: Timestamp, sent: bool) {
+        if self.leases.remove(&lease).is_some() {
+            let until = now + REMEMBERED;
+            self.ended.insert(lease, Ended { sent, until });
+            self.forgotten_at.push(Reverse((until, lease)));
+        }
+    }
+
+    /// Frees the lease's slots.
+    fn free(&mut self, lease: LeaseId, now: Timestamp) {
         let Some(entry) = self.leases.get_mut(&lease) else {
             return;
         };
+        let was_sent = entry.life != Life::Reserved;
         for part in entry
             .parts
             .iter_mut()
@@ -223,19 +216,19 @@ impl Ledger {
             part.charged = Some((now, 0));
             if let Some(meter) = self
                 .groups
-                .get_mut(&part.group)
+                .get_mut(part.group)
                 .and_then(|group| group.meter(part.dimension, part.nth))
             {
                 meter.give_back(part.set_aside);
             }
         }
-        for group in &entry.groups {
-            if let Some(group) = self.groups.get_mut(group) {
+        for key in &entry.groups {
+            if let Some(group) = self.groups.get_mut(*key) {
                 group.in_flight = group.in_flight.saturating_sub(1);
                 group.sent = group.sent.saturating_sub(u64::from(was_sent));
                 group.of_ended_process.remove(&lease);
             }
-            self.freed.insert(group.clone());
+            self.groups.freed(*key);
         }
     }
 
@@ -243,8 +236,8 @@ impl Ledger {
         let Some(entry) = self.leases.get(&lease) else {
             return;
         };
-        for group in &entry.groups {
-            if let Some(group) = self.groups.get_mut(group) {
+        for key in &entry.groups {
+            if let Some(group) = self.groups.get_mut(*key) {
                 group.accepted(entry.sent_at);
                 group.on_success();
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::failure::GroupReaction;
-use chorus_core::id::{GroupId, LeaseId};
+use chorus_core::id::LeaseId;
 use chorus_core::limit::{
     Candidate, Demand, Dimension, GroupClosure, Limit, LimitSignals, ObservedLevel, ObstacleKind,
     QuotaGroup, Window, Zone,
@@ -14,6 +14,7 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::addressed::Addressed;
 use super::booking::{Booking, Bookings, left_for};
+use super::groups::GroupKey;
 use super::lease::Entry;
 use super::meter::{Mark, Meter};
 use super::ramp::Ramp;
@@ -87,9 +88,9 @@ pub(crate) struct SentCall {
 
 impl SentCall {
     /// Returns what a lease drew from a group.
-    pub(crate) fn of(entry: &Entry, id: &GroupId, group: &Group) -> Self {
+    pub(crate) fn of(entry: &Entry, key: GroupKey, group: &Group) -> Self {
         let mut parts = vec![SentPart::default(); group.meters.len()];
-        for part in entry.parts.iter().filter(|part| part.group == *id) {
+        for part in entry.parts.iter().filter(|part| part.group == key) {
             if let Some(place) = group.place(part.dimension, part.nth) {
                 let is_running = part.mark.is_some() && part.charged.is_none();
                 parts[place] = SentPart {

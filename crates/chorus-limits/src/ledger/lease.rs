@@ -1,9 +1,10 @@
 //! A lease in the [`Ledger`](super::Ledger): the amounts it drew from each limit, and its state.
 
-use chorus_core::id::{GroupId, Holder};
+use chorus_core::id::Holder;
 use chorus_core::limit::{Dimension, Lease};
 use chorus_core::time::Timestamp;
 
+use super::groups::GroupKey;
 use super::meter::Mark;
 
 /// A [`Lease`] with its state.
@@ -14,7 +15,7 @@ pub(crate) struct Entry {
     /// Amounts drawn, in the order of the lease's charges.
     pub(crate) parts: Vec<Part>,
     /// Groups that the lease draws on, each once.
-    pub(crate) groups: Vec<GroupId>,
+    pub(crate) groups: Vec<GroupKey>,
     /// State of the lease.
     pub(crate) life: Life,
     /// Time at which the lease was sent; the time of the restore for a restored one.
@@ -27,7 +28,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     /// Group of the limit.
-    pub(crate) group: GroupId,
+    pub(crate) group: GroupKey,
     /// Dimension of the limit.
     pub(crate) dimension: Dimension,
     /// Number among the group's limits of that dimension, from 0.
@@ -62,13 +63,15 @@ pub(crate) enum Life {
         /// Time at which the lease is forgotten.
         until: Timestamp,
     },
-    /// Ended, or expired before it was sent: nothing changes any more.
-    Over {
-        /// True if a call was made on the lease.
-        sent: bool,
-        /// Time at which the lease is forgotten.
-        until: Timestamp,
-    },
+}
+
+/// Lease that ended, or that expired before it was sent: nothing changes any more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    /// True if a call was made on the lease.
+    pub(crate) sent: bool,
+    /// Time at which the lease is forgotten.
+    pub(crate) until: Timestamp,
 }
 
 impl Entry {
@@ -76,10 +79,7 @@ impl Entry {
     pub(crate) fn due(&self) -> Timestamp {
         match self.life {
             Life::Reserved => Timestamp(self.lease.not_after.0.saturating_add(1)),
-            Life::Sent { until, .. }
-            | Life::Aborted { until }
-            | Life::Expired { until }
-            | Life::Over { until, .. } => until,
+            Life::Sent { until, .. } | Life::Aborted { until } | Life::Expired { until } => until,
         }
     }
 

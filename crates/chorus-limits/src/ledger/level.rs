@@ -13,7 +13,7 @@ impl Ledger {
     /// Returns the levels of all groups seen so far, by id.
     pub fn all_levels(&mut self, now: Timestamp) -> Vec<GroupLevel> {
         self.expire(now);
-        let groups = self.groups.iter_mut();
+        let groups = self.groups.sorted().into_iter();
         groups.map(|(id, group)| group.level(id, now)).collect()
     }
 
@@ -21,7 +21,7 @@ impl Ledger {
     /// would begin.
     pub fn levels(&mut self, groups: &[Arc<QuotaGroup>], now: Timestamp) -> Vec<GroupLevel> {
         self.expire(now);
-        let level = |config: &Arc<QuotaGroup>| match self.groups.get_mut(&config.id) {
+        let level = |config: &Arc<QuotaGroup>| match self.groups.named(&config.id) {
             Some(group) => group.level(&config.id, now),
             None => self.fresh(config, now).level(&config.id, now),
         };
@@ -30,7 +30,7 @@ impl Ledger {
 
     /// Returns the level of a group that is known.
     pub fn level(&mut self, group: &GroupId, now: Timestamp) -> Option<GroupLevel> {
-        let known = self.groups.get_mut(group)?;
+        let known = self.groups.named(group)?;
         Some(known.level(group, now))
     }
 

@@ -18,7 +18,7 @@ impl Ledger {
         ledger.expire(now);
         for PastGroup { group, levels } in past::levels_after(past, now) {
             ledger.configure(&group, now);
-            let Some(group) = ledger.groups.get_mut(&group.id) else {
+            let Some(group) = ledger.groups.named(&group.id) else {
                 continue;
             };
             for (meter, level) in group.meters.iter_mut().zip(&levels) {
@@ -32,7 +32,7 @@ impl Ledger {
     pub fn restore(&mut self, leases: Vec<HeldLease>, now: Timestamp) {
         self.expire(now);
         for held in leases {
-            if !self.leases.contains_key(&held.lease.id) {
+            if !self.knows(held.lease.id) {
                 self.put_back(held, now);
             }
         }
@@ -49,10 +49,15 @@ impl Ledger {
             .iter()
             .filter(|(id, entry)| entry.is_live() && !named.contains(id))
             .map(|(id, _)| *id);
-        for lease in live.collect::<Vec<_>>() {
+        let mut live: Vec<_> = live.collect();
+        live.sort_unstable();
+        for lease in live {
             self.lapse(lease, now);
         }
         for held in leases {
+            if self.ended.contains_key(&held.lease.id) {
+                continue;
+            }
             match (
                 self.leases.get(&held.lease.id).map(|entry| &entry.life),
                 held.sent_until,
@@ -69,12 +74,12 @@ impl Ledger {
 
     /// Returns true if the lease is remembered, live or not.
     pub fn knows(&self, lease: LeaseId) -> bool {
-        self.leases.contains_key(&lease)
+        self.leases.contains_key(&lease) || self.ended.contains_key(&lease)
     }
 
     /// Returns the amount left of each limit of a group.
     pub fn rooms(&mut self, group: &GroupId, now: Timestamp) -> Option<Vec<i64>> {
-        let group = self.groups.get_mut(group)?;
+        let group = self.groups.named(group)?;
         Some(
             group
                 .meters
@@ -94,7 +99,7 @@ impl Ledger {
     ) {
         self.expire(now);
         self.configure(config, now);
-        let Some(group) = self.groups.get_mut(&config.id) else {
+        let Some(group) = self.groups.named(&config.id) else {
             return;
         };
         for (meter, room) in group.meters.iter_mut().zip(rooms) {
@@ -123,8 +128,8 @@ impl Ledger {
             return;
         };
         entry.process_ended = true;
-        for id in &entry.groups {
-            if let Some(group) = self.groups.get_mut(id) {
+        for key in &entry.groups {
+            if let Some(group) = self.groups.get_mut(*key) {
                 group.of_ended_process.insert(lease, until);
             }
         }

@@ -120,7 +120,11 @@ impl Tally {
     pub(crate) fn room(&self, limit: &Limit) -> i64 {
         match self {
             Self::Bucket { scaled, .. } => {
-                let whole = scaled.div_euclid(i128::from(per_ms(limit)));
+                let per = per_ms(limit);
+                if let (Ok(scaled), Ok(per)) = (i64::try_from(*scaled), i64::try_from(per)) {
+                    return scaled.div_euclid(per);
+                }
+                let whole = scaled.div_euclid(i128::from(per));
                 i64::try_from(whole).unwrap_or(if whole < 0 {
                     i64::MIN / 1024
                 } else {
@@ -344,6 +348,9 @@ fn travel(limit: &Limit) -> Millis {
 
 /// Returns the time in which `amount` a window brings this many scaled units.
 fn until_refilled(scaled: i128, amount: u64) -> Option<Millis> {
+    if let Ok(scaled) = u64::try_from(scaled.max(0)) {
+        return (amount > 0).then(|| Millis(scaled.div_ceil(amount)));
+    }
     let rate = i128::from(amount);
     (rate > 0).then(|| {
         Millis(u64::try_from((scaled.max(0) + rate - 1) / rate).unwrap_or(u64::MAX / 1024))

@@ -1,6 +1,7 @@
 //! States of leases; headers, refusals and random histories are in the files beside.
 
 mod bookings;
+mod cost;
 mod histories;
 mod learned;
 mod mirror;

@@ -197,7 +197,12 @@ impl World {
     }
 
     fn next_change(&self) -> i64 {
-        self.ledger.due.first().map_or(i64::MAX / 4, |(at, _)| at.0)
+        let leases = &self.ledger.leases;
+        let live = self.ledger.due.iter().filter(|due| {
+            let entry = leases.get(&due.0.1);
+            entry.is_some_and(|entry| entry.due() == due.0.0)
+        });
+        live.map(|due| due.0.0.0).min().unwrap_or(i64::MAX / 4)
     }
 
     fn note(&mut self, demand: &Demand) {

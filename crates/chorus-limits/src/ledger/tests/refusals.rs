@@ -26,12 +26,11 @@ impl Fixture {
         };
         let (group, now) = (Arc::clone(&self.group), Timestamp(self.now));
         self.ledger.configure(&group, now);
-        let addressed = self
-            .ledger
-            .addressed(std::slice::from_ref(&group.id), &signals, now);
-        let (id, entry) = (&group.id, self.ledger.leases.get(&LeaseId::new(1)));
-        let group = self.ledger.groups.get_mut(id).expect("it was configured");
-        let call = entry.map_or_else(SentCall::default, |entry| SentCall::of(entry, id, group));
+        let key = self.ledger.groups.key(&group.id);
+        let addressed = self.ledger.addressed(&[key], &signals, now);
+        let entry = self.ledger.leases.get(&LeaseId::new(1));
+        let group = self.ledger.groups.get_mut(key).expect("it was configured");
+        let call = entry.map_or_else(SentCall::default, |entry| SentCall::of(entry, key, group));
         group.observe(&signals, &addressed[0], &call, now);
     }
 }

@@ -81,3 +81,14 @@ local function split(text, mark)
   end
   return parts
 end
+
+-- Order of texts by their bytes; that of `<` follows the locale of the server.
+local function is_before(one, other)
+  for place = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, place), string.byte(other, place)
+    if a ~= b then
+      return a < b
+    end
+  end
+  return #one < #other
+end

@@ -164,7 +164,7 @@ local function hold_again(group)
   end
   group.flight, group.sent, group.dead = 0, 0, {}
   local live, sent = redis.call('SMEMBERS', live_key(group.id)), {}
-  table.sort(live)
+  table.sort(live, is_before)
   for _, id in ipairs(live) do
     local lease = load_lease(id)
     group.flight = group.flight + 1
@@ -251,7 +251,7 @@ local function observe_lease(lease, signals)
   local seen, known = {}, {}
   if lease and lease.life ~= 'o' then
     local ids = { unpack(lease.groups) }
-    table.sort(ids)
+    table.sort(ids, is_before)
     for _, id in ipairs(ids) do
       local group = load_group(id)
       if group then
