@@ -111,13 +111,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: LEDGER_ENDING,
-                find: "(_, Life::Over { .. })",
-                replace: "(End::Unused | End::Lost { .. } | End::Aborted { .. } | End::Refused { .. }, Life::Over { .. })",
-            },
-            Edit {
-                file: LEDGER_ENDING,
-                find: "(End::Used { usage, cost }, Life::Aborted { .. }) =>",
-                replace: "(End::Used { usage, cost }, Life::Aborted { .. } | Life::Over { .. }) =>",
+                find: "self.on_success(lease); } self.over(lease, now, true);",
+                replace: "self.on_success(lease); }
+                self.free(lease, now);
+                self.live_on(lease, Life::Expired { until: now + REMEMBERED });",
             },
             Edit { file: LEDGER_ENDING, find: "used - before", replace: "used - before * 0" },
         ],
