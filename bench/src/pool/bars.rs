@@ -10,7 +10,7 @@ use super::cost;
 use super::faults::Fault;
 use super::fleet::Charging;
 use super::outcome::quantile;
-use super::server::{Illness, Telling};
+use super::server::{Illness, LimitHeaders};
 use super::workload::Shape;
 use crate::time::stopwatch;
 
@@ -105,8 +105,8 @@ pub(crate) fn cells() -> Vec<Cell> {
     cells.push(Cell::plain(Shape::Depth20, Charging::Admission));
     cells.push(Cell::plain(Shape::Mixed, Charging::Admission));
     for charging in Charging::ALL {
-        for telling in [Telling::All, Telling::Remaining, Telling::Nothing] {
-            let fault = Fault::Halved(telling);
+        for headers in [LimitHeaders::All, LimitHeaders::Remaining, LimitHeaders::Nothing] {
+            let fault = Fault::Halved(headers);
             cells.push(Cell {
                 charging,
                 fault,
@@ -220,7 +220,7 @@ fn bars(results: &Results) -> Bars {
     let untold = Charging::ALL.into_iter().map(|charging| {
         refusals(Cell {
             charging,
-            fault: Fault::Halved(Telling::Nothing),
+            fault: Fault::Halved(LimitHeaders::Nothing),
             ..base
         })
     });

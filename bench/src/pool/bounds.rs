@@ -1,4 +1,4 @@
-//! Bounds of a run: the certified one for the calls as they were, and the one for whoever cannot foresee them.
+//! Bounds of a run: the certified one for the calls as they were, and the one for a chooser that cannot foresee them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,7 @@ fn job(task: &Task, charging: Charging, all: &BTreeSet<usize>) -> Job {
         Charging::Bedrock => {
             BTreeMap::from([(Dimension::TotalTokens, task.input + 5 * task.output)])
         }
-        // Nobody must ask for more than is produced.
+        // A caller need not ask for more than is produced.
         Charging::Openai => BTreeMap::from([
             (Dimension::Requests, 1),
             (Dimension::TotalTokens, task.input.max(task.output)),

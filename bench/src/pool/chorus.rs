@@ -365,7 +365,7 @@ impl Router for Chorus {
         false
     }
 
-    fn heard(&mut self, call: usize, shown: &[Shown], _now: Timestamp) {
+    fn first_byte(&mut self, call: usize, shown: &[Shown], _now: Timestamp) {
         self.observe(call, shown, None);
     }
 

@@ -2,7 +2,7 @@
 
 use chorus_core::time::Millis;
 
-use super::server::{Illness, Telling};
+use super::server::{Illness, LimitHeaders};
 
 /// Time of a run at which faults in mid-run begin.
 pub(crate) const MID_RUN: Millis = Millis::from_secs(60);
@@ -22,9 +22,9 @@ pub(crate) const LOST_AFTER: Millis = Millis::from_secs(10);
 pub(crate) enum Fault {
     /// Nothing goes wrong.
     None,
-    /// All limits are halved after a minute; headers tell as much as this.
-    Halved(Telling),
-    /// Somebody else uses half of all refills after a minute.
+    /// All limits are halved after a minute; headers show as much as this.
+    Halved(LimitHeaders),
+    /// Other callers use half of all refills after a minute.
     Others,
     /// Every second account is overloaded for a minute.
     Overload,
@@ -48,9 +48,9 @@ impl Fault {
         let sick = Illness::ALL.into_iter().map(Self::Sick);
         [
             Self::None,
-            Self::Halved(Telling::All),
-            Self::Halved(Telling::Remaining),
-            Self::Halved(Telling::Nothing),
+            Self::Halved(LimitHeaders::All),
+            Self::Halved(LimitHeaders::Remaining),
+            Self::Halved(LimitHeaders::Nothing),
             Self::Others,
             Self::Overload,
             Self::Missing,
@@ -68,9 +68,9 @@ impl Fault {
     pub(crate) fn name(self) -> String {
         match self {
             Self::None => "none".to_owned(),
-            Self::Halved(Telling::All) => "halved-told".to_owned(),
-            Self::Halved(Telling::Remaining) => "halved-remaining".to_owned(),
-            Self::Halved(Telling::Nothing) => "halved-untold".to_owned(),
+            Self::Halved(LimitHeaders::All) => "halved-told".to_owned(),
+            Self::Halved(LimitHeaders::Remaining) => "halved-remaining".to_owned(),
+            Self::Halved(LimitHeaders::Nothing) => "halved-untold".to_owned(),
             Self::Others => "others-half".to_owned(),
             Self::Overload => "overload".to_owned(),
             Self::Sick(illness) => format!("sick-{}", illness.as_str()),

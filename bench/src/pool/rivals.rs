@@ -209,7 +209,7 @@ impl Rival {
     }
 
     /// Heads of the accounts' own queues that their buckets admit.
-    fn from_own_queues(&mut self, now: Timestamp) -> Vec<Order> {
+    fn pop_own_queues(&mut self, now: Timestamp) -> Vec<Order> {
         let mut orders = Vec::new();
         for at in 0..self.accounts.len() {
             while let Some(task) = self.accounts[at].own.front().copied() {
@@ -303,7 +303,7 @@ impl Router for Rival {
             while let Some((_, task)) = self.later.pop_first_if_due(now) {
                 self.bind(task);
             }
-            return self.from_own_queues(now);
+            return self.pop_own_queues(now);
         }
         let mut orders = Vec::new();
         while let Some((_, task)) = self.later.pop_first_if_due(now) {
@@ -345,7 +345,7 @@ impl Router for Rival {
         true
     }
 
-    fn heard(&mut self, call: usize, shown: &[Shown], _now: Timestamp) {
+    fn first_byte(&mut self, call: usize, shown: &[Shown], _now: Timestamp) {
         self.note(call, shown);
     }
 

@@ -56,7 +56,7 @@ pub(crate) trait Router {
     fn sends(&mut self, call: usize, now: Timestamp) -> bool;
 
     /// The first byte of the reply arrived, with the limits that its headers show.
-    fn heard(&mut self, call: usize, shown: &[Shown], now: Timestamp);
+    fn first_byte(&mut self, call: usize, shown: &[Shown], now: Timestamp);
 
     /// The reply is complete.
     fn ended(&mut self, call: usize, took: Millis, now: Timestamp);

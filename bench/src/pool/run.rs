@@ -13,7 +13,7 @@ use super::fleet::{Amounts, Charging};
 use super::outcome::Outcome;
 use super::random::Random;
 use super::router::{After, Failure, Order, Router};
-use super::server::{Answer, Arriving, Server, Telling};
+use super::server::{Answer, Arriving, Server, LimitHeaders};
 use super::workload::Workload;
 use crate::time::stopwatch;
 
@@ -56,7 +56,7 @@ enum Event {
     Begins(usize),
     Arrives(usize),
     FirstToken(usize),
-    Heard(usize),
+    FirstByte(usize),
     Finishes(usize),
     Ended(usize),
     Failed(usize),
@@ -231,12 +231,12 @@ impl<'a> Run<'a> {
                 let arriving = self.arriving(call);
                 self.servers[flight.order.account].first_token(&arriving, flight.finishes_at, now);
             }
-            Event::Heard(call) => {
+            Event::FirstByte(call) => {
                 let flight = &self.calls[call];
                 if let (false, Some(Answer::Accepted { shown, .. })) =
                     (flight.is_lost, &flight.answer)
                 {
-                    self.router.heard(flight.order.call, shown, now);
+                    self.router.first_byte(flight.order.call, shown, now);
                 }
             }
             Event::Finishes(call) => {
@@ -336,7 +336,7 @@ impl<'a> Run<'a> {
                 self.calls[call].first_token_at = first;
                 self.calls[call].finishes_at = ends;
                 self.at(first, Event::FirstToken(call));
-                self.at(first + FLIGHT, Event::Heard(call));
+                self.at(first + FLIGHT, Event::FirstByte(call));
                 self.at(ends, Event::Finishes(call));
                 let seen = if *breaks {
                     Event::Failed(call)
@@ -433,9 +433,9 @@ impl<'a> Run<'a> {
 
     fn mid_run(&mut self, now: Timestamp) {
         match self.settings.fault {
-            Fault::Halved(telling) => {
+            Fault::Halved(headers) => {
                 for server in &mut self.servers {
-                    server.telling = telling;
+                    server.headers = headers;
                     server.scale_limits(0.5, now);
                 }
             }
@@ -476,12 +476,12 @@ fn prepare(servers: &mut [Server], fault: Fault) {
     match fault {
         Fault::Sick(illness) => servers[middle].illness = Some(illness),
         Fault::Stale => servers.iter_mut().for_each(|server| server.lag = LAG),
-        Fault::Halved(Telling::Nothing) => servers
+        Fault::Halved(LimitHeaders::Nothing) => servers
             .iter_mut()
-            .for_each(|server| server.telling = Telling::Nothing),
-        Fault::Halved(Telling::Remaining) => servers
+            .for_each(|server| server.headers = LimitHeaders::Nothing),
+        Fault::Halved(LimitHeaders::Remaining) => servers
             .iter_mut()
-            .for_each(|server| server.telling = Telling::Remaining),
+            .for_each(|server| server.headers = LimitHeaders::Remaining),
         _ => {}
     }
 }

@@ -44,9 +44,9 @@ pub(crate) enum Answer {
     Refused(Failure),
 }
 
-/// What a server tells of its limits.
+/// Limits that headers of replies and refusals show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum Telling {
+pub(crate) enum LimitHeaders {
     /// Limits and what remains, on replies and refusals.
     #[default]
     All,
@@ -103,7 +103,7 @@ pub(crate) struct Server {
     meters: Vec<Meter>,
     slots: Option<u64>,
     running: u64,
-    pub(crate) telling: Telling,
+    pub(crate) headers: LimitHeaders,
     pub(crate) illness: Option<Illness>,
     pub(crate) overloaded_until: Option<Timestamp>,
     /// Age that the figures in headers may have.
@@ -161,12 +161,12 @@ impl Server {
             Charging::Deepseek => (Vec::new(), false, 1, 1),
         };
         // Some providers have no headers.
-        let telling = match charging {
-            Charging::Bedrock | Charging::Gemini | Charging::Deepseek => Telling::Nothing,
-            _ => Telling::All,
+        let headers = match charging {
+            Charging::Bedrock | Charging::Gemini | Charging::Deepseek => LimitHeaders::Nothing,
+            _ => LimitHeaders::All,
         };
         Self {
-            telling,
+            headers,
             refused_counts,
             wait_unit,
             rounded_to,
@@ -180,7 +180,7 @@ impl Server {
             meters,
             slots,
             running: 0,
-            telling: Telling::All,
+            headers: LimitHeaders::All,
             illness: None,
             overloaded_until: None,
             lag: Millis::ZERO,
@@ -297,9 +297,9 @@ impl Server {
             }
         }
         let wait = (wait.clamp(1.0, 86_400_000.0)) as u64;
-        let told = self.telling != Telling::Nothing;
+        let has_headers = self.headers != LimitHeaders::Nothing;
         Failure {
-            retry_after: told.then_some(Millis(
+            retry_after: has_headers.then_some(Millis(
                 wait.div_ceil(self.wait_unit).max(1) * self.wait_unit,
             )),
             shown: self.shown(now),
@@ -309,7 +309,7 @@ impl Server {
 
     /// Limits as headers show them now.
     fn shown(&mut self, now: Timestamp) -> Vec<Shown> {
-        if self.telling == Telling::Nothing {
+        if self.headers == LimitHeaders::Nothing {
             return Vec::new();
         }
         if let Some((at, shown)) = &self.last_shown
@@ -317,13 +317,13 @@ impl Server {
         {
             return shown.clone();
         }
-        let (tells_limits, unit) = (self.telling == Telling::All, self.rounded_to);
+        let (shows_limits, unit) = (self.headers == LimitHeaders::All, self.rounded_to);
         let shown: Vec<Shown> = self
             .meters
             .iter_mut()
             .map(|meter| {
                 meter.refresh(now);
-                meter.shown(tells_limits, unit, now)
+                meter.shown(shows_limits, unit, now)
             })
             .collect();
         self.last_shown = Some((now, shown.clone()));

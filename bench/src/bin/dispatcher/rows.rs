@@ -97,7 +97,7 @@ pub(crate) fn accounts(tenant: &Tenant, count: u32, slots: u64) -> Vec<NewAccoun
                 owner: name.clone(),
                 entitlement: Entitlement {
                     kind: "own".into(),
-                    attested_by: name.clone(),
+                    attested_by: name,
                     attested_at: Timestamp(0),
                 },
                 same_owner_spill: false,

@@ -200,7 +200,7 @@ impl Meter {
     }
 
     /// The limit as headers show it: tokens are rounded to a multiple of `unit`.
-    pub(crate) fn shown(&self, tells_limit: bool, unit: u64, now: Timestamp) -> Shown {
+    pub(crate) fn shown(&self, shows_limit: bool, unit: u64, now: Timestamp) -> Shown {
         let unit = if self.dimension == Dimension::Requests {
             1
         } else {
@@ -216,7 +216,7 @@ impl Meter {
         let missing = (self.amount - self.level).max(0.0);
         Shown {
             dimension: self.dimension,
-            limit: tells_limit.then_some(self.amount as u64),
+            limit: shows_limit.then_some(self.amount as u64),
             remaining: remaining as u64,
             full_at: Timestamp(now.0 + (missing / self.amount * MINUTE_MS) as i64),
             rounded_to: unit,

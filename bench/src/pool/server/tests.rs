@@ -193,9 +193,9 @@ fn headers_show_tokens_by_thousands_where_the_provider_rounds() {
         START + Millis(1_680),
         "the time of being full"
     );
-    server.telling = Telling::Remaining;
+    server.headers = LimitHeaders::Remaining;
     assert_eq!(server.shown(at(0))[0].limit, None);
-    server.telling = Telling::Nothing;
+    server.headers = LimitHeaders::Nothing;
     assert!(server.shown(at(0)).is_empty());
 }
 
