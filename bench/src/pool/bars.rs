@@ -105,7 +105,11 @@ pub(crate) fn cells() -> Vec<Cell> {
     cells.push(Cell::plain(Shape::Depth20, Charging::Admission));
     cells.push(Cell::plain(Shape::Mixed, Charging::Admission));
     for charging in Charging::ALL {
-        for headers in [LimitHeaders::All, LimitHeaders::Remaining, LimitHeaders::Nothing] {
+        for headers in [
+            LimitHeaders::All,
+            LimitHeaders::Remaining,
+            LimitHeaders::Nothing,
+        ] {
             let fault = Fault::Halved(headers);
             cells.push(Cell {
                 charging,

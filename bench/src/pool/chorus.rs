@@ -25,8 +25,7 @@ use super::clock::{START, VirtualClock};
 use super::faults::{Fault, LOST_AFTER, SKEW_MS};
 use super::fleet::{Amounts, Charging};
 use super::random::Random;
-use super::router::{After, Failure, Order, Router};
-use super::server::Shown;
+use super::router::{After, Failure, Order, Router, Shown};
 use super::workload::Workload;
 
 /// Time in which another process takes the part of one that ended.

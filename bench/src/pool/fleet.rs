@@ -123,54 +123,24 @@ pub(crate) fn kinds(fleet: &[Amounts]) -> BTreeMap<Amounts, u64> {
 impl Amounts {
     /// Limits of the account's group, as an operator types them in.
     pub(crate) fn limits(self, charging: Charging) -> Vec<Limit> {
-        let rate = |dimension, amount, reserve| Limit {
-            dimension,
-            amount,
-            burst: None,
-            window: Window::Bucket { per_ms: 60_000 },
-            reserve,
-            cache_read_percent: 0,
-            output_weight: 1,
-        };
         let slots = Limit {
             window: Window::Held,
-            ..rate(Dimension::Concurrency, self.slots, ReserveRule::Estimate)
+            ..per_minute(Dimension::Concurrency, self.slots, ReserveRule::Estimate)
         };
-        let requests = rate(Dimension::Requests, self.requests, ReserveRule::Estimate);
-        let input = rate(Dimension::InputTokens, self.input, ReserveRule::Estimate);
+        let requests = per_minute(Dimension::Requests, self.requests, ReserveRule::Estimate);
+        let input = per_minute(Dimension::InputTokens, self.input, ReserveRule::Estimate);
+        let output = |reserve| per_minute(Dimension::OutputTokens, self.output, reserve);
+        let total = |amount, reserve| per_minute(Dimension::TotalTokens, amount, reserve);
         match charging {
-            Charging::Admission => vec![
-                requests,
-                input,
-                rate(Dimension::OutputTokens, self.output, ReserveRule::Estimate),
-                slots,
-            ],
-            Charging::Anthropic => vec![
-                requests,
-                input,
-                rate(
-                    Dimension::OutputTokens,
-                    self.output,
-                    ReserveRule::AsProduced,
-                ),
-                slots,
-            ],
-            Charging::Openai => vec![
-                requests,
-                rate(
-                    Dimension::TotalTokens,
-                    self.input + self.output,
-                    ReserveRule::MaxOfBoth,
-                ),
-                slots,
-            ],
+            Charging::Admission => vec![requests, input, output(ReserveRule::Estimate), slots],
+            Charging::Anthropic => vec![requests, input, output(ReserveRule::AsProduced), slots],
+            Charging::Openai => {
+                let total = total(self.input + self.output, ReserveRule::MaxOfBoth);
+                vec![requests, total, slots]
+            }
             Charging::Mistral => {
                 let window = Window::Sliding { per_ms: 60_000 };
-                let total = rate(
-                    Dimension::TotalTokens,
-                    self.input + self.output,
-                    ReserveRule::Estimate,
-                );
+                let total = total(self.input + self.output, ReserveRule::Estimate);
                 vec![
                     Limit { window, ..requests },
                     Limit { window, ..total },
@@ -178,33 +148,35 @@ impl Amounts {
                 ]
             }
             Charging::Bedrock => {
-                let total = rate(
-                    Dimension::TotalTokens,
-                    self.input + 5 * self.output,
-                    ReserveRule::InputPlusMax,
-                );
-                let output_weight = 5;
-                vec![
-                    Limit {
-                        output_weight,
-                        ..total
-                    },
-                    slots,
-                ]
+                let total = Limit {
+                    output_weight: 5,
+                    ..total(self.input + 5 * self.output, ReserveRule::InputPlusMax)
+                };
+                vec![total, slots]
             }
             Charging::Gemini => {
+                let amount = self.requests * DAILY;
                 let day = Limit {
                     window: Window::Day { zone: Zone::UTC },
-                    ..rate(
-                        Dimension::Requests,
-                        self.requests * DAILY,
-                        ReserveRule::Estimate,
-                    )
+                    ..per_minute(Dimension::Requests, amount, ReserveRule::Estimate)
                 };
                 vec![requests, input, day, slots]
             }
             Charging::Deepseek => vec![slots],
         }
+    }
+}
+
+/// Limit that comes back continuously, the whole amount in a minute.
+const fn per_minute(dimension: Dimension, amount: u64, reserve: ReserveRule) -> Limit {
+    Limit {
+        dimension,
+        amount,
+        burst: None,
+        window: Window::Bucket { per_ms: 60_000 },
+        reserve,
+        cache_read_percent: 0,
+        output_weight: 1,
     }
 }
 

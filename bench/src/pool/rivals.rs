@@ -12,8 +12,7 @@ use chorus_core::time::{Millis, Timestamp};
 use super::clock::START;
 use super::fleet::{Amounts, Charging};
 use super::random::Random;
-use super::router::{After, Failure, Order, Router};
-use super::server::Shown;
+use super::router::{After, Failure, Order, Router, Shown};
 use super::workload::Workload;
 
 /// Time for which a refused account is left alone.

@@ -1,9 +1,8 @@
 //! Port between a run and what chooses accounts for its calls.
 
 use chorus_core::failure::FailureClass;
+use chorus_core::limit::Dimension;
 use chorus_core::time::{Millis, Timestamp};
-
-use super::server::Shown;
 
 /// Call that a router sends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,16 @@ pub(crate) struct Order {
     pub(crate) account: usize,
     /// Number by which the router knows the call.
     pub(crate) call: usize,
+}
+
+/// One limit as headers show it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shown {
+    pub(crate) dimension: Dimension,
+    pub(crate) limit: Option<u64>,
+    pub(crate) remaining: u64,
+    pub(crate) full_at: Timestamp,
+    pub(crate) rounded_to: u64,
 }
 
 /// Refusal or failure of a call, as the caller sees it.

@@ -13,7 +13,7 @@ use super::fleet::{Amounts, Charging};
 use super::outcome::Outcome;
 use super::random::Random;
 use super::router::{After, Failure, Order, Router};
-use super::server::{Answer, Arriving, Server, LimitHeaders};
+use super::server::{Answer, Arriving, LimitHeaders, Server};
 use super::workload::Workload;
 use crate::time::stopwatch;
 

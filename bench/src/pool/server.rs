@@ -8,7 +8,7 @@ use chorus_core::limit::Dimension;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::fleet::{Amounts, Charging, DAILY};
-use super::router::Failure;
+use super::router::{Failure, Shown};
 pub(crate) use meter::{Charge, Meter, ServerWindow};
 
 /// A call as it arrives at a server.
@@ -19,16 +19,6 @@ pub(crate) struct Arriving {
     pub(crate) max_tokens: u64,
     pub(crate) first_token: Millis,
     pub(crate) took: Millis,
-}
-
-/// One limit as headers show it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Shown {
-    pub(crate) dimension: Dimension,
-    pub(crate) limit: Option<u64>,
-    pub(crate) remaining: u64,
-    pub(crate) full_at: Timestamp,
-    pub(crate) rounded_to: u64,
 }
 
 /// Answer to an arriving call.

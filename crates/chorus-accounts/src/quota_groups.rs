@@ -145,7 +145,7 @@ mod tests {
     }
 
     /// Groups of a credential row as `id amounts models`.
-    fn groups(row: Value) -> Vec<String> {
+    fn groups(row: &Value) -> Vec<String> {
         let mut whole = json!({"provider": "p"});
         let fields = row.as_object().expect("fields").clone();
         whole.as_object_mut().expect("a row").extend(fields);
@@ -162,18 +162,18 @@ mod tests {
     #[test]
     fn money_is_limited_once_an_organisation_and_rates_once_a_family() {
         let families = ["p/org/small [50] 2", "p/org/m/c [50] 1"];
-        assert_eq!(groups(json!({"limits": [rate(50)]})), families);
-        assert_eq!(groups(json!({"limits": [money(7)]})), ["p/org [7] 3"]);
-        let both = groups(json!({"limits": [rate(50), money(7)]}));
+        assert_eq!(groups(&json!({"limits": [rate(50)]})), families);
+        assert_eq!(groups(&json!({"limits": [money(7)]})), ["p/org [7] 3"]);
+        let both = groups(&json!({"limits": [rate(50), money(7)]}));
         assert_eq!(both, ["p/org [7] 3", families[0], families[1]]);
     }
 
     #[test]
     fn a_tier_is_chosen_by_name_and_brings_the_limits_of_each_family() {
         let start = ["p/org [500] 3", "p/org/small [50] 2", "p/org/m/c [5] 1"];
-        assert_eq!(groups(json!({})), start);
+        assert_eq!(groups(&json!({})), start);
         let build = ["p/org [1000] 3", "p/org/small [90] 2"];
-        assert_eq!(groups(json!({"tier": "build"})), build);
+        assert_eq!(groups(&json!({"tier": "build"})), build);
     }
 
     #[test]
@@ -187,8 +187,8 @@ mod tests {
             "p/org/project web/small [9] 2",
             "p/org/project web/m/c [9] 1",
         ];
-        assert_eq!(groups(row), expected);
-        assert_eq!(groups(json!({"project": "web"})).len(), 3);
+        assert_eq!(groups(&row), expected);
+        assert_eq!(groups(&json!({"project": "web"})).len(), 3);
     }
 
     #[test]

@@ -164,7 +164,10 @@ mod tests {
         slug.as_str().strip_prefix("m/").map(str::to_owned)
     }
 
-    fn amounts(groups: &[GroupOf]) -> Vec<(String, Vec<(Dimension, u64, ReserveRule)>)> {
+    /// Id of a group with its limits.
+    type GroupAmounts = (String, Vec<(Dimension, u64, ReserveRule)>);
+
+    fn amounts(groups: &[GroupOf]) -> Vec<GroupAmounts> {
         let limits = |of: &GroupOf| {
             let limits = of.group.limits.iter();
             limits

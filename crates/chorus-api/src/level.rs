@@ -38,7 +38,7 @@ impl LimitResource {
     pub fn configured(limit: &Limit) -> Self {
         Self {
             dimension: limit.dimension,
-            window: limit.window.clone(),
+            window: limit.window,
             configured: limit.amount,
             in_force: None,
             room: None,

@@ -14,8 +14,6 @@ use chorus_core::time::Millis;
 use chorus_pool::AdmissionRequest;
 use chorus_pool::admission::{ModelSelector, Rest};
 
-use crate::queue_reader::Changes;
-
 /// Project and kind of task of a line.
 pub(crate) type LineName = (ProjectId, TaskKind);
 
@@ -27,6 +25,15 @@ pub(crate) struct Backlog {
     lines: BTreeMap<LineName, Line>,
     /// True if the rest has changed since it was returned last.
     has_new_rest: bool,
+}
+
+/// Differences between the backlog and the rows that were read.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Rows that are not in the backlog, or at a later epoch.
+    pub(crate) fresh: Vec<QueuedAttempt>,
+    /// Leases of rows that left the queue, or have a later epoch.
+    pub(crate) gone: Vec<LeaseId>,
 }
 
 /// Counts of a line.

@@ -11,7 +11,7 @@ use chorus_core::port::StoreError;
 use chorus_core::port::attempts::{Announced, QueuePage, QueueSelection};
 use chorus_core::time::{Millis, Timestamp};
 
-use crate::backlog::{Backlog, LineName};
+use crate::backlog::{Backlog, Changes, LineName};
 use crate::context::Context;
 
 /// Pause after a reading of the rows, as a multiple of its duration.
@@ -43,15 +43,6 @@ pub(crate) struct QueueReader {
     /// End and duration of the last reading: long ones leave the loop four times as long to other work.
     last: Timestamp,
     took: Millis,
-}
-
-/// Differences between the backlog and the rows that were read.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// Rows that are not in the backlog, or at a later epoch.
-    pub(crate) fresh: Vec<QueuedAttempt>,
-    /// Leases of rows that left the queue, or have a later epoch.
-    pub(crate) gone: Vec<LeaseId>,
 }
 
 impl QueueReader {

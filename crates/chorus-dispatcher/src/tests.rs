@@ -5,4 +5,5 @@ mod fixture;
 mod outages;
 mod queueing;
 mod reading;
+mod rows;
 mod waiting;

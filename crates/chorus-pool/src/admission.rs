@@ -7,17 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_core::attempt::{CallSize, CallSummary, DispatchDecision, WaitReason};
+use chorus_core::attempt::{CallSummary, WaitReason};
 use chorus_core::id::{
     AccountId, CredentialId, LeaseId, ModelSlug, Pool, ProjectId, ProviderId, Tenant,
 };
 use chorus_core::limit::{End, GroupChange};
 use chorus_core::port::{Clock, LimitState};
-use chorus_core::task_kind::{ModelRole, TaskKind};
-use chorus_core::time::{Millis, Timestamp};
+use chorus_core::time::Timestamp;
 use futures_util::future::{Either, FutureExt, pending, select};
 use futures_util::stream::{BoxStream, StreamExt};
 
+pub use crate::decided::Decided;
 use crate::endpoint_index::{EndpointIndex, RoleModels};
 pub use crate::engine::{
     CallWait, ChoiceReason, EndpointStatus, MirroredLevel, PoolSlots, PoolStatus,
@@ -25,117 +25,8 @@ pub use crate::engine::{
 use crate::engine::{Counts, Effect, Engine};
 use crate::estimate::Estimator;
 use crate::order::Fairness;
-
-/// Behaviour of [`Admission`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Time for which a reservation waits for its call to begin.
-    pub lease_lasts: Millis,
-    /// Maximum time between two questions to the limiter while a call waits.
-    pub poll: Millis,
-    /// Maximum number of decisions returned at once.
-    pub batch: usize,
-    /// Share of each limit that calls leave free, in thousandths.
-    pub floor_permille: u16,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            lease_lasts: Millis::from_secs(30),
-            poll: Millis::from_secs(1),
-            batch: 64,
-            floor_permille: 0,
-        }
-    }
-}
-
-/// A call that asks for admission.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AdmissionRequest {
-    /// Id of the lease that the call will run under. Drawn before it is queued, so repeated requests reserve once.
-    pub lease: LeaseId,
-    /// Tenant that owns the call.
-    pub tenant: Tenant,
-    /// True if a person waits for the reply: such calls are admitted first.
-    pub interactive: bool,
-    /// Models that may serve the call.
-    pub selector: ModelSelector,
-    /// Kind of the task, which predicts the size of the reply.
-    pub kind: TaskKind,
-    /// Estimated size of the call.
-    pub size: CallSize,
-    /// Priority; a higher one goes first.
-    pub priority: u8,
-    /// Predicted time from the start of the call to the end of its project.
-    pub path: Millis,
-    /// Time at which the attempt was queued first.
-    pub since: Timestamp,
-    /// Earliest time of admission.
-    pub not_before: Timestamp,
-    /// True if the call continues a cut answer: it goes before its peers.
-    pub ahead: bool,
-    /// Project of the call; none for a call outside of one.
-    pub project: Option<ProjectId>,
-    /// Account that refused the attempt last.
-    pub refused_by: Option<AccountId>,
-    /// Time from which siblings of the account that refused it may serve the call.
-    pub refused_until: Timestamp,
-    /// Start of the prompt that the call has in common with others; none when it is not known.
-    pub prefix: Option<Prefix>,
-}
-
-/// Start of a prompt that several calls have in common, so that a provider may have it in its cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prefix {
-    /// Key of the text; equal texts have equal keys.
-    pub key: u64,
-    /// Length of the text in tokens.
-    pub tokens: u32,
-}
-
-/// Calls that wait in the rows and were not pushed: their work counts for the time that the pool still needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rest {
-    /// Tenant that owns the calls.
-    pub tenant: Tenant,
-    /// Kind of the tasks.
-    pub kind: TaskKind,
-    /// Number of calls.
-    pub calls: u64,
-    /// Mean of their estimated sizes.
-    pub size: CallSize,
-}
-
-/// Models that may serve a call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum ModelSelector {
-    /// Models of a role, chosen by [`EndpointIndex::choose`].
-    Role(ModelRole),
-    /// Models of a role without those that refused the request.
-    RoleExcept {
-        /// Role that is served.
-        role: ModelRole,
-        /// Models that refused the request.
-        unfit: Vec<ModelSlug>,
-    },
-    /// One model by its name in the catalogue.
-    Model(ModelSlug),
-}
-
-/// A request that has left the queue, with the decision on it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decided {
-    /// Request as it was pushed.
-    pub request: Box<AdmissionRequest>,
-    /// [`DispatchDecision::Send`] with the reserved lease, or the cause for which no account will
-    /// ever admit it.
-    pub decision: DispatchDecision,
-    /// Weighted tokens that were charged to tenant and project, for [`Admission::correct`].
-    pub charged: u64,
-    /// Reason for which the endpoint was chosen; none for a call that was refused.
-    pub because: Option<ChoiceReason>,
-}
+pub use crate::request::{AdmissionRequest, ModelSelector, Prefix, Rest};
+pub use crate::settings::Settings;
 
 /// The limiter has lost its state: leases must be restored before the next reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -17,7 +17,7 @@ mod selectors;
 mod slots;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::attempt::{DispatchDecision, FailureCause};
 use chorus_core::id::{AccountId, CredentialId, LeaseId, Pool, ProjectId, Tenant};
@@ -30,12 +30,14 @@ pub use choice::ChoiceReason;
 pub use slots::PoolSlots;
 pub use status::{CallWait, EndpointStatus, MirroredLevel, PoolStatus};
 
-use crate::admission::{AdmissionRequest, Decided, Settings};
 use crate::breaker::Breakers;
+use crate::decided::Decided;
 use crate::endpoint_index::{EndpointIndex, RoleModels};
 use crate::estimate::Estimator;
 use crate::health::AccountHealth;
 use crate::order::{Fairness, RowId, Work, aged, overdue};
+use crate::request::AdmissionRequest;
+use crate::settings::Settings;
 use crate::targets::{GroupNo, LineNo, TargetId, Targets};
 use choice::Prefixes;
 use lines::{Booking, HeadOrder, LineKey, LineState, Lines};
@@ -66,7 +68,7 @@ pub(crate) struct Engine {
     tenants: Vec<Tenant>,
     payers: Vec<Payer>,
     shares: Vec<Share>,
-    share_numbers: HashMap<(u32, Option<Pool>), usize>,
+    share_numbers: BTreeMap<(u32, Option<Pool>), usize>,
     /// Lines whose head is to be looked at, and those of them with a known order.
     open: BTreeSet<LineNo>,
     sorted: BTreeSet<(HeadOrder, LineNo)>,
@@ -141,7 +143,7 @@ impl Engine {
             tenants: Vec::new(),
             payers: Vec::new(),
             shares: vec![Share::default()],
-            share_numbers: HashMap::new(),
+            share_numbers: BTreeMap::new(),
             open: BTreeSet::new(),
             sorted: BTreeSet::new(),
             released: Vec::new(),

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod bound;
 pub mod breaker;
 pub mod cost_estimate;
+mod decided;
 pub mod endpoint_index;
 mod engine;
 pub mod estimate;
@@ -18,6 +19,8 @@ mod fit_tree;
 pub mod health;
 mod mirror;
 pub mod order;
+mod request;
+mod settings;
 pub mod size_policy;
 mod targets;
 

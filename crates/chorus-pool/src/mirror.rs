@@ -14,7 +14,8 @@ use chorus_core::limit::{
 };
 use chorus_core::time::{Millis, Timestamp};
 
-use crate::targets::NEVER;
+/// Time that never comes: of what opens when something changes.
+pub(crate) const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// Time after a grant in which a bucket that was full gains nothing, in milliseconds.
 const TRAVEL: f64 = 500.0;

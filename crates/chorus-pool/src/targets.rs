@@ -3,7 +3,7 @@
 //! Built from the [`EndpointIndex`]; numbers stay the same for the life of the engine, so that lines and trees hold
 //! them instead of names. Health and routes are copied in when they change: looking at a target costs no map visit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chorus_core::catalog::Model;
@@ -13,9 +13,7 @@ use chorus_core::time::Timestamp;
 
 use crate::endpoint_index::EndpointIndex;
 use crate::mirror::Mirror;
-
-/// Time that never comes: a target that opens when something changes.
-pub(crate) const NEVER: Timestamp = Timestamp(i64::MAX);
+pub(crate) use crate::mirror::NEVER;
 
 /// Number of a [`Target`].
 pub(crate) type TargetId = u32;
@@ -76,10 +74,10 @@ pub(crate) struct Targets {
     pub(crate) mirrors: Vec<Mirror>,
     /// Targets that draw on each group.
     pub(crate) of_group: Vec<Vec<TargetId>>,
-    numbers: HashMap<(CredentialId, RouteNo), TargetId>,
-    route_numbers: HashMap<(ProviderId, ModelSlug), RouteNo>,
-    group_numbers: HashMap<GroupId, GroupNo>,
-    of_account: HashMap<(AccountId, ProviderId), Vec<TargetId>>,
+    numbers: BTreeMap<(CredentialId, RouteNo), TargetId>,
+    route_numbers: BTreeMap<(ProviderId, ModelSlug), RouteNo>,
+    group_numbers: BTreeMap<GroupId, GroupNo>,
+    of_account: BTreeMap<(AccountId, ProviderId), Vec<TargetId>>,
 }
 
 impl Targets {

@@ -53,7 +53,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<Exit> {
         Command::Resume(args) => Box::pin(run::resume(config, args)).await,
         Command::Model(command) => model::run(&config, command),
         Command::Key(command) => key::run(&config, command).await,
-        Command::Project(args) => project::run(config, args).await,
+        Command::Project(args) => Box::pin(project::run(config, args)).await,
         Command::Account(args) => Box::pin(account::run(config, args)).await,
         Command::Pool(args) => Box::pin(pool::run(config, args)).await,
         Command::Why(args) => Box::pin(why::run(config, args)).await,

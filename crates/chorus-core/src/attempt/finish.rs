@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, CallSummary, FailureCause, Holding, NewAttempt};
+use super::{Assignment, CallSummary, FailureCause, Holding, NewAttempt, UnfitModel};
 use crate::artifact::ArtifactHash;
-use crate::failure::FailureClass;
-use crate::id::{AttemptId, Epoch, EventId, TaskId};
+use crate::failure::{FailureClass, RequeueReaction};
+use crate::id::{AttemptId, Epoch, EventId, ModelSlug, TaskId};
 use crate::llm::Usage;
 use crate::money::MicroUsd;
 use crate::port::bus::Record;
@@ -91,6 +91,21 @@ impl Outcome {
             Self::Failed { cause } => cause.failure_class(),
             Self::Requeue { reason, .. } => reason.failure_class(),
         }
+    }
+
+    /// Reads the end of a delivery to `model`; none unless the model refused the request itself.
+    pub fn unfit_model(&self, model: &ModelSlug) -> Option<UnfitModel> {
+        let Self::Requeue {
+            reason, message, ..
+        } = self
+        else {
+            return None;
+        };
+        let rule = reason.failure_class()?.rule();
+        (rule.requeue == RequeueReaction::OtherModel).then(|| UnfitModel {
+            model: model.clone(),
+            message: message.clone(),
+        })
     }
 }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
 use crate::artifact::ArtifactHash;
-use crate::failure::RequeueReaction;
 use crate::id::{AccountId, AttemptId, Epoch, ModelSlug, ProjectId, TaskId, Tenant};
 use crate::llm::Request;
 use crate::task_kind::TaskKind;
@@ -104,23 +102,6 @@ pub struct UnfitModel {
     pub model: ModelSlug,
     /// Message of the provider.
     pub message: String,
-}
-
-impl UnfitModel {
-    /// Reads the end of a delivery to `model`; none unless the model refused the request itself.
-    pub fn of(outcome: &Outcome, model: &ModelSlug) -> Option<Self> {
-        let Outcome::Requeue {
-            reason, message, ..
-        } = outcome
-        else {
-            return None;
-        };
-        let rule = reason.failure_class()?.rule();
-        (rule.requeue == RequeueReaction::OtherModel).then(|| Self {
-            model: model.clone(),
-            message: message.clone(),
-        })
-    }
 }
 
 #[cfg(test)]

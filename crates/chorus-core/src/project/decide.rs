@@ -10,6 +10,7 @@ mod conditions;
 pub(super) mod ending;
 mod finished;
 mod judge;
+mod kept_result;
 mod merge;
 mod open_questions;
 mod pause;

@@ -4,36 +4,32 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chorus_bus::Embedded;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{
-    AttemptDone, AttemptState, CallSize, CallSummary, Claim, Delivery, DeliveryRow, Dispatch,
-    Dispatched, EndedCall, FailureCause, Finish, Holding, LateUsage, NewAttempt, Outcome,
-    Outstanding, QueuedAttempt, Reclaim, Reclaimed, Requeue,
+    AttemptDone, AttemptState, CallSummary, Claim, Delivery, DeliveryRow, Dispatch, Dispatched,
+    EndedCall, FailureCause, Finish, Holding, LateUsage, NewAttempt, Outcome, Outstanding,
+    QueuedAttempt, Reclaim, Reclaimed, Requeue,
 };
-use chorus_core::brief::Options;
 use chorus_core::catalog::{Catalog, Model, Price, Quirks};
 use chorus_core::failure::{FailureClass, RequeueReaction};
 use chorus_core::id::{
-    AccountId, AttemptId, BootId, CredentialId, Epoch, EventId, Holder, ModelSlug, ProjectId,
-    ProviderId, TaskId, Tenant, Version,
+    AttemptId, BootId, Epoch, EventId, Holder, ModelSlug, ProjectId, ProviderId, Version,
 };
-use chorus_core::limit::{Dimension, End, Limit, QuotaGroup, ReserveRule, Sent, Window};
+use chorus_core::limit::{Dimension, End, Limit, ReserveRule, Sent, Window};
 use chorus_core::llm::Usage;
 use chorus_core::money::{MicroUsd, ProjectMoney};
 use chorus_core::port::attempts::{QueuePage, QueueSelection};
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::deliveries::{ChargedPage, EndPosition};
-use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, NewProject};
 use chorus_core::port::workers::WorkerSlots;
 use chorus_core::port::{
     Attempts, Bus, Clock, Deliveries, Directory, LimitState, Ports, Projects, StoreError, Workers,
 };
-use chorus_core::project::{Attention, Head, NewHead, State};
+use chorus_core::project::{Attention, Head, State};
 use chorus_core::record;
-use chorus_core::task_kind::{ModelRole, TaskKind};
+use chorus_core::task_kind::ModelRole;
 use chorus_core::time::{Millis, Timestamp};
 use chorus_limits::{Memory, Start};
 use chorus_store::memory::Store;
@@ -42,6 +38,7 @@ use chorus_virtual_time::Handle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all, pending, select};
 
+use super::rows::{account, attempt, head, project};
 use crate::{Dispatcher, Settings};
 
 pub(super) struct Fixture {
@@ -456,95 +453,6 @@ impl Fixture {
             rows.map(|row| (row.record.clone(), row.sent_at.is_some()))
                 .collect()
         })
-    }
-}
-
-fn attempt(number: u128) -> NewAttempt {
-    NewAttempt {
-        id: AttemptId::new(number),
-        task: TaskId::new(number),
-        project: PROJECT,
-        tenant: Tenant::new("home"),
-        plan_version: 1,
-        kind: TaskKind::Work,
-        number: 1,
-        order: ArtifactHash::of(b"order"),
-        size: CallSize {
-            input: 1_000,
-            output: 200,
-            max_tokens: 800,
-        },
-        priority: 100,
-        path: Millis(1_000),
-        not_before: Timestamp(0),
-    }
-}
-
-fn head() -> Head {
-    Head::new(NewHead {
-        id: PROJECT,
-        tenant: Tenant::new("home"),
-        title: "a project".into(),
-        created_at: Timestamp(0),
-        brief: ArtifactHash::of(b"brief"),
-        options: Options {
-            assume: true,
-            approve: false,
-        },
-    })
-}
-
-fn project(budget: MicroUsd) -> NewProject {
-    let record = Record {
-        id: EventId::new(u128::MAX),
-        topic: Topic::ProjectCmd,
-        key: PROJECT.to_string(),
-        headers: Vec::new(),
-        payload: Bytes::new(),
-    };
-    NewProject {
-        id: PROJECT,
-        tenant: Tenant::new("home"),
-        idempotency_key: "once".into(),
-        body: ArtifactHash::of(b"body"),
-        budget,
-        head: head(),
-        record,
-    }
-}
-
-fn account(limits: Vec<Limit>) -> NewAccount {
-    let group = QuotaGroup {
-        id: "anthropic/org".into(),
-        limits,
-    };
-    NewAccount {
-        id: AccountId::new(1),
-        tenant: Tenant::new("home"),
-        name: "ann@example.org".into(),
-        owner: "ann".into(),
-        entitlement: Entitlement {
-            kind: "own".into(),
-            attested_by: "ann".into(),
-            attested_at: Timestamp(0),
-        },
-        same_owner_spill: false,
-        credentials: vec![NewCredential {
-            id: CredentialId::new(1),
-            provider: "anthropic".into(),
-            base_url: None,
-            secret: SealedSecret {
-                sealed: String::new(),
-                key_id: "k".into(),
-            },
-            fingerprint: "f".into(),
-            earlier_fingerprints: Vec::new(),
-            expires_at: None,
-            groups: vec![GroupOf {
-                group,
-                models: Vec::new(),
-            }],
-        }],
     }
 }
 

@@ -239,7 +239,7 @@ impl Group {
         let bookings = std::mem::take(&mut self.bookings);
         let heeded = bookings.ahead_of(call.lease, call.interactive);
         let mut fit = self.fit_beside(call.candidate, &heeded, now, None);
-        // A booking that is not renewed holds nobody back after its end.
+        // A booking that is not renewed holds no call back after its end.
         for lapsed in &heeded {
             if matches!(fit, Fit::Now { .. } | Fit::Never(_)) {
                 break;
@@ -475,7 +475,7 @@ impl Group {
     }
 
     /// Empties the limits that the headers show as too low for the call, else the scarcest one. Where a
-    /// header tells the level, the level stays as told.
+    /// header reports the level, the level stays as reported.
     fn used_up(
         &mut self,
         addressed: &Addressed,
@@ -499,10 +499,10 @@ impl Group {
                 }
             }
         }
-        if named.is_empty() {
-            if let Some((_, place)) = self.scarcest(now) {
-                self.meters[place].used_up(now);
-            }
+        if named.is_empty()
+            && let Some((_, place)) = self.scarcest(now)
+        {
+            self.meters[place].used_up(now);
         }
         if !is_explained && self.is_suspect(call, now) {
             self.lower_rates(&named, now);

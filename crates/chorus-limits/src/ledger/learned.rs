@@ -1,4 +1,4 @@
-//! Rate of a limit learned from refusals, where no header tells it: lowered at once, raised while no
+//! Rate of a limit learned from refusals, where no header reports it: lowered at once, raised while no
 //! refusal comes.
 //!
 //! The rate falls to 70 % at most once in four seconds, and by 4 % a second while headers show less than
@@ -18,7 +18,7 @@ const LOWEST: u64 = 50;
 /// Seconds after which the whole rate has come back, whatever was learned.
 const MOST_STEPS: u64 = 900;
 
-/// Learned rate in thousandths of the told or configured amount.
+/// Learned rate in thousandths of the reported or configured amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LearnedRate {
     permille: u64,

@@ -65,7 +65,7 @@ pub(crate) struct Meter {
     pub(crate) held: i64,
     /// Origin of the level, and the time at which it spoke last.
     source: (LevelSource, Timestamp),
-    /// Amount that was told or configured, before anything was learned.
+    /// Amount that was reported or configured, before anything was learned.
     base: u64,
     learned: Option<LearnedRate>,
     tally: Tally,
@@ -119,7 +119,7 @@ impl Meter {
     pub(crate) fn need(&self, estimate: &CallEstimate) -> i64 {
         let need = units(self.limit.reserved_for(estimate))
             .min(self.capacity().max(self.certain_part(estimate)));
-        if self.learned.is_some() && need <= self.told_capacity() {
+        if self.learned.is_some() && need <= self.unlearned_capacity() {
             need.min(self.capacity())
         } else {
             need
@@ -127,7 +127,7 @@ impl Meter {
     }
 
     /// Returns the capacity without what was learned from refusals.
-    fn told_capacity(&self) -> i64 {
+    fn unlearned_capacity(&self) -> i64 {
         units(self.burst_of(self.base).unwrap_or(self.base))
     }
 
@@ -282,9 +282,9 @@ impl Meter {
         self.learned_from(LevelSource::Refusal, now);
     }
 
-    /// Notes the amount that a provider tells; returns true if it is another one, so that a refusal needs no
+    /// Notes the amount that a provider reports; returns true if it is another one, so that a refusal needs no
     /// other explanation.
-    fn told(&mut self, now: Timestamp, amount: u64) -> bool {
+    fn set_reported_amount(&mut self, now: Timestamp, amount: u64) -> bool {
         self.learned_from(LevelSource::Header, now);
         if amount == self.base {
             return false;
@@ -294,12 +294,12 @@ impl Meter {
         true
     }
 
-    /// Returns true if this is the amount of the limit, as configured, told or learned.
+    /// Returns true if this is the amount of the limit, as configured, reported or learned.
     pub(crate) const fn has_amount(&self, amount: u64) -> bool {
         amount == self.base || amount == self.configured.amount || amount == self.limit.amount
     }
 
-    /// Returns the amount that was told or configured.
+    /// Returns the amount that was reported or configured.
     pub(crate) const fn base(&self) -> u64 {
         self.base
     }
@@ -333,7 +333,7 @@ impl Meter {
         self.resize(now, amount);
     }
 
-    /// Clamps the level to the range that a header makes possible; returns true if the header tells another
+    /// Clamps the level to the range that a header makes possible; returns true if the header reports another
     /// amount than the one known. `asked_at` is the time of its request, `mark` the sums at that time, `refused`
     /// the amount that a refused call holds.
     ///
@@ -353,18 +353,18 @@ impl Meter {
         if self.limit.window == Window::Held {
             return false;
         }
-        let is_told = level
+        let is_another = level
             .limit
-            .is_some_and(|amount| amount > 0 && self.told(now, amount));
+            .is_some_and(|amount| amount > 0 && self.set_reported_amount(now, amount));
         let Some(remaining) = level.remaining else {
-            return is_told;
+            return is_another;
         };
         let is_older = self.shown.is_some_and(|(number, at)| match mark {
             Some(mark) => mark.number < number,
             None => asked_at < at,
         });
         if is_older || asked_at + REMEMBERED < now || self.is_of_earlier_period(asked_at, now) {
-            return is_told;
+            return is_another;
         }
         let shown = units(remaining) - units(level.rounded_to) / 2;
         let known = self.charged_room(now);
@@ -386,7 +386,7 @@ impl Meter {
             at.max(asked_at),
         ));
         self.learned_from(LevelSource::Header, now);
-        is_told
+        is_another
     }
 
     /// Returns the least and the most that can be left when a header has shown an amount. Call after

@@ -7,6 +7,7 @@ mod utilisation;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chorus_core::attempt::{CallSize, DispatchDecision};
 use chorus_core::catalog::Catalog;
 use chorus_core::failure::FailureClass;
 use chorus_core::id::{CredentialId, Holder};
@@ -18,6 +19,8 @@ use chorus_core::money::MicroUsd;
 use chorus_core::port::LimitLevels;
 use chorus_core::port::directory::{Account, CredentialState};
 use chorus_core::port::limit_state::LimiterError;
+use chorus_core::task_kind::{ModelRole, TaskKind};
+use chorus_core::time::Millis;
 use chorus_limits::{Memory, Start};
 use chorus_virtual_time::Handle;
 

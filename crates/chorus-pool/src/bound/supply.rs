@@ -51,7 +51,7 @@ impl Supply {
     pub(super) fn rate_at(&self, at: f64) -> f64 {
         let in_force = self.rates.iter().rev().find(|(from, _)| *from <= at);
         in_force
-            .or(self.rates.first())
+            .or_else(|| self.rates.first())
             .map_or(0.0, |(_, rate)| *rate)
     }
 

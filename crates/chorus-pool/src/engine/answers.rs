@@ -9,7 +9,7 @@ use chorus_core::time::{Millis, Timestamp};
 use super::Engine;
 use super::find::Question;
 use super::lines::{Blocked, LineState};
-use crate::admission::Decided;
+use crate::decided::Decided;
 use crate::order::Fairness;
 use crate::targets::{LineNo, TargetId};
 

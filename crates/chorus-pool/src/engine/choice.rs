@@ -1,7 +1,7 @@
 //! Choice among targets that fit: affinity to a cached prompt with bounded load, health and pace, then headroom.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chorus_core::limit::Dimension;
 use chorus_core::time::{Millis, Timestamp};
@@ -66,7 +66,7 @@ type ChoiceKey = (u32, Reverse<i64>, (u32, u64, usize));
 /// Targets that have served each prefix lately.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
-    holders: HashMap<u64, Vec<Holding>>,
+    holders: BTreeMap<u64, Vec<Holding>>,
 }
 
 #[derive(Debug, Clone, Copy)]

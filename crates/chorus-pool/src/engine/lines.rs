@@ -1,6 +1,6 @@
 //! Lines: waiting calls that may use the same targets, with the tree that finds room for their head.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chorus_core::id::AccountId;
 use chorus_core::limit::{CallEstimate, Dimension, Limit};
@@ -17,7 +17,7 @@ use crate::targets::{GroupNo, LineNo, NEVER, RouteNo, TargetId};
 const RATES_LAST: Millis = Millis(250);
 
 /// Calls with the same key may use the same targets.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct LineKey {
     pub(super) is_task: bool,
     pub(super) tenant: u32,
@@ -108,7 +108,7 @@ pub(super) struct HeadOrder {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) all: Vec<Option<Line>>,
-    pub(super) numbers: HashMap<LineKey, LineNo>,
+    pub(super) numbers: BTreeMap<LineKey, LineNo>,
     free: Vec<LineNo>,
 }
 
@@ -196,7 +196,7 @@ impl Engine {
         let (key, tenant) = (line.key.clone(), self.tenant_name(line.key.tenant));
         let mut targets: Vec<TargetId> = Vec::new();
         if let Eligible::Models(models) = &key.eligible {
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = std::collections::BTreeSet::new();
             for model in models {
                 let found = self
                     .targets

@@ -6,8 +6,8 @@ use chorus_core::time::Timestamp;
 use super::rows::Names;
 use super::selectors::Eligible;
 use super::{Engine, Payer, Share};
-use crate::admission::{ModelSelector, Rest};
 use crate::order::{PayerId, RowId, Work};
+use crate::request::{ModelSelector, Rest};
 
 impl Engine {
     /// Replaces the calls that wait in the rows and were not pushed.

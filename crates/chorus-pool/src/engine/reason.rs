@@ -12,9 +12,9 @@ use chorus_core::time::Timestamp;
 use super::Engine;
 use super::lines::{Blocked, Line, LineState};
 use super::rows::{Row, RowSlot};
-use crate::admission::ModelSelector;
 use crate::endpoint_index::Endpoint;
 use crate::mirror::Cause;
+use crate::request::ModelSelector;
 use crate::targets::{NEVER, TargetId};
 
 impl Engine {

@@ -2,7 +2,7 @@
 //!
 //! A row gives back its [`AdmissionRequest`] as it was pushed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chorus_core::attempt::CallSize;
 use chorus_core::id::{AccountId, LeaseId, ProjectId, Tenant};
@@ -10,8 +10,8 @@ use chorus_core::task_kind::TaskKind;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::selectors::SelectorNo;
-use crate::admission::{AdmissionRequest, ModelSelector, Prefix};
 use crate::order::{PayerId, Place, RowId, Work};
+use crate::request::{AdmissionRequest, ModelSelector, Prefix};
 use crate::targets::LineNo;
 
 /// Rows of one piece of memory: rows never move, and no copy of all of them is ever made.
@@ -58,7 +58,7 @@ pub(crate) struct Rows {
     free: Vec<RowId>,
     of_lease: BTreeMap<LeaseId, RowId>,
     refused: BTreeMap<RowId, AccountId>,
-    prefixes: HashMap<RowId, Prefix>,
+    prefixes: BTreeMap<RowId, Prefix>,
     sequence: u32,
 }
 

@@ -1,14 +1,14 @@
 //! Selectors: what calls of one tenant ask for, with the models that serve it now.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chorus_core::id::{ModelSlug, Tenant};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
 
 use super::Engine;
-use crate::admission::ModelSelector;
 use crate::endpoint_index::Unserved;
+use crate::request::ModelSelector;
 
 /// Number of a [`Selector`].
 pub(crate) type SelectorNo = u32;
@@ -24,7 +24,7 @@ pub(crate) struct Selector {
 }
 
 /// Models that serve a selector.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Eligible {
     /// Models of one tier, each with an account in use.
     Models(Vec<ModelSlug>),
@@ -38,7 +38,7 @@ pub(crate) enum Eligible {
 #[derive(Debug, Default)]
 pub(crate) struct Selectors {
     pub(crate) all: Vec<Selector>,
-    numbers: HashMap<(Tenant, ModelSelector, ModelRole), SelectorNo>,
+    numbers: BTreeMap<(Tenant, ModelSelector, ModelRole), SelectorNo>,
 }
 
 impl Selectors {

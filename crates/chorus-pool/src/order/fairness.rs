@@ -3,7 +3,7 @@
 //! Counters are charged at admission with the estimate and corrected by the real use. A tenant or project without
 //! waiting calls is lifted to the least of those that wait when it comes back, so that absence earns nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chorus_core::id::{ProjectId, Tenant};
 
@@ -18,8 +18,8 @@ const PROJECTS: usize = 10_000;
 pub struct Fairness {
     tenants: Vec<Counter>,
     payers: Vec<Payer>,
-    tenant_numbers: HashMap<Tenant, u32>,
-    payer_numbers: HashMap<(u32, Option<ProjectId>), PayerId>,
+    tenant_numbers: BTreeMap<Tenant, u32>,
+    payer_numbers: BTreeMap<(u32, Option<ProjectId>), PayerId>,
     waiting_tenants: BTreeSet<(u64, u32)>,
 }
 
@@ -144,7 +144,7 @@ impl Fairness {
 
     /// Counters of all projects: what a successor needs to share as fairly.
     pub fn export(&self) -> Vec<(Tenant, Option<ProjectId>, u64)> {
-        let names: HashMap<u32, &Tenant> = self
+        let names: BTreeMap<u32, &Tenant> = self
             .tenant_numbers
             .iter()
             .map(|(tenant, number)| (*number, tenant))

@@ -155,7 +155,7 @@ impl AttemptRow {
                 .filter(|class| !class.rule().may_move_to_sibling)
                 .map(|_| assignment.account);
             next.unfit
-                .extend(UnfitModel::of(&finish.outcome, &assignment.model));
+                .extend(finish.outcome.unfit_model(&assignment.model));
         }
         Some(next)
     }

@@ -63,16 +63,16 @@ fn with_brief(fixture: &Fixture) {
 }
 
 /// A fixture with both accounts, edited as a text.
-async fn fixture(config: Config, edit: impl FnOnce(String) -> String) -> Fixture {
+async fn fixture(config: Config, edit: impl FnOnce(&str) -> String) -> Fixture {
     let fixture = Fixture::bare(config, "").await;
-    fixture.write("accounts.toml", &edit(fixture.accounts(4)));
+    fixture.write("accounts.toml", &edit(&fixture.accounts(4)));
     let imported = fixture.chorus(&["account", "import", "accounts.toml", "--no-check"]);
     assert!(imported.status.success(), "{}", output_text(&imported));
     with_brief(&fixture);
     fixture
 }
 
-fn of_one_owner(accounts: String) -> String {
+fn of_one_owner(accounts: &str) -> String {
     accounts.replace("@example.com\"\n", "@example.com\"\nowner = \"me\"\n")
 }
 
@@ -139,7 +139,7 @@ async fn beside_a_sick_account(fault: Fault) {
         organisation: Some(SICK.to_owned()),
         ..FaultRule::always(fault)
     }];
-    let fixture = fixture(config, |accounts| accounts).await;
+    let fixture = fixture(config, str::to_owned).await;
     let took = done(&fixture, "out").await;
     let (bad, good) = (calls(&fixture, SICK), calls(&fixture, GOOD));
     assert!(bad <= 12, "{bad} calls met {fault:?}, {good} were good");
@@ -301,7 +301,7 @@ async fn twice_within_a_window_of_the_limits_nothing_is_refused() {
 async fn spent_credit_is_named_within_seconds_with_the_command_for_after_a_top_up() {
     let mut config = quick();
     config.faults = vec![FaultRule::always(Fault::Unpaid)];
-    let fixture = fixture(config, |accounts| accounts).await;
+    let fixture = fixture(config, str::to_owned).await;
     let run = fixture
         .process(&run_into("out"))
         .stdout(Stdio::piped())
@@ -343,7 +343,7 @@ async fn tokens_that_no_provider_reported_are_marked_as_estimated_wherever_they_
         times: Some(2),
         ..FaultRule::always(Fault::ZeroUsage)
     }];
-    let fixture = fixture(config, |accounts| accounts).await;
+    let fixture = fixture(config, str::to_owned).await;
     done(&fixture, "out").await;
     let report = fixture.report("out");
     assert_eq!(report["totals"]["estimated"], 2, "{}", report["totals"]);

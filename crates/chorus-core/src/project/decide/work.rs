@@ -3,7 +3,7 @@
 use super::super::decision::Inconsistency;
 use super::super::decision_builder::{DecisionBuilder, Try};
 use super::super::{CurrentAttempt, HistoryEvent, Outage, Task, TaskState};
-use super::rework;
+use super::kept_result;
 use crate::artifact::ArtifactHash;
 use crate::attempt::FailureCause;
 use crate::id::{AttemptId, TaskId};
@@ -60,7 +60,7 @@ pub(super) fn begin_or_skip(
         let parents = u32::try_from(task.parents.len()).unwrap_or(u32::MAX);
         match outlook(task.policy, succeeded, ended, parents) {
             Outlook::Open => {}
-            Outlook::Holds => match rework::unchanged(builder, task) {
+            Outlook::Holds => match kept_result::unchanged(builder, task) {
                 None => builder.queue(id, Try::FIRST, "")?,
                 Some((attempt, result)) => {
                     let task = task.clone();

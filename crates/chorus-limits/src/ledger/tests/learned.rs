@@ -1,4 +1,4 @@
-//! Limits that fall without being told, against a server that counts by itself.
+//! Limits that fall without being reported, against a server that counts by itself.
 
 use std::sync::Arc;
 
@@ -156,16 +156,19 @@ fn halved(server: &mut Server) {
     server.scaled = server.amounts.map(|amount| amount * MINUTE_MS / 4);
 }
 
-/// Checks refusals a call in thousandths, and the calls against those of a told limit, in per cent.
+/// Checks refusals a call in thousandths, and the calls against those of a reported limit, in per cent.
 fn check(headers: Headers, change: fn(&mut Server), most_refused: u32, least: u32) {
-    let (told, _) = play(Headers::Whole, halved);
+    let (reported, _) = play(Headers::Whole, halved);
     let (accepted, refused) = play(headers, change);
-    println!("{headers:?}: {accepted} of {told} calls, {refused} refusals");
+    println!("{headers:?}: {accepted} of {reported} calls, {refused} refusals");
     assert!(
         refused * 1_000 <= accepted * most_refused,
         "{refused} refusals in {accepted} calls"
     );
-    assert!(accepted * 100 >= told * least, "{accepted} of {told} calls");
+    assert!(
+        accepted * 100 >= reported * least,
+        "{accepted} of {reported} calls"
+    );
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! The ledger beside an exact server, at thousands of tokens a second, with a header for every call.
 
+use std::sync::Arc;
+
 use chorus_core::id::{Holder, LeaseId};
-use chorus_core::limit::{Dimension, Limit, LimitSignals, ObservedLevel, ReserveRule, Reserved};
+use chorus_core::limit::{
+    Dimension, Limit, LimitSignals, ObservedLevel, QuotaGroup, ReserveRule, Reserved,
+};
 use chorus_core::time::Timestamp;
 use proptest::prelude::*;
 
@@ -35,7 +39,7 @@ impl Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrives,
-    Heard { input: i64, output: i64 },
+    FirstByte { input: i64, output: i64 },
     Ends,
 }
 
@@ -94,117 +98,107 @@ impl Server {
     }
 }
 
-/// Plays calls as they fit, and compares the ledger with the server after each header.
-fn play(calls: &[Call], at_once: bool) -> Result<u32, TestCaseError> {
-    let reserve = if at_once {
-        ReserveRule::Estimate
-    } else {
-        ReserveRule::AsProduced
-    };
-    let group = group(vec![
-        limit(Dimension::InputTokens, INPUT.unsigned_abs(), MINUTE),
-        Limit {
-            reserve,
-            ..limit(Dimension::OutputTokens, OUTPUT.unsigned_abs(), MINUTE)
-        },
-    ]);
-    let mut ledger = Ledger::new(Start::Empty);
-    ledger.expire(Timestamp(0));
-    let mut server = Server {
-        calls: Vec::new(),
-        arrived: Vec::new(),
-        ended: 0,
-        at_once,
-    };
-    let mut ahead: Vec<(i64, Event, usize, i64)> = Vec::new();
-    let (mut now, mut heard) = (0, 0);
-    let mut pending = calls.iter().enumerate().peekable();
-    let mut not_before = calls.first().map_or(0, |call| call.gap);
-    while pending.peek().is_some() || !ahead.is_empty() {
-        ahead.sort_unstable();
-        let mut wake = i64::MAX;
-        if let Some((number, call)) = pending.peek().copied() {
-            if not_before > now {
-                wake = not_before;
-            } else {
-                let tokens = |tokens: i64| tokens.unsigned_abs();
-                let mut ask = demand(
-                    number as u128 + 1,
-                    &group,
-                    tokens(call.input),
-                    tokens(call.output),
-                );
-                ask.not_after = Timestamp(i64::MAX / 4);
-                match ledger.reserve(&ask, Timestamp(now)) {
-                    Reserved::Granted(lease) => {
-                        ledger.send(
-                            lease.id,
-                            &Holder::new("one"),
-                            Timestamp(i64::MAX / 4),
-                            Timestamp(now),
-                        );
-                        server.calls.push((now, *call));
-                        ahead.push((now + call.travel, Event::Arrives, number, now));
-                        pending.next();
-                        not_before = now + pending.peek().map_or(0, |(_, call)| call.gap);
-                        continue;
-                    }
-                    Reserved::Wait { at, .. } => wake = at.map_or(i64::MAX, |at| at.0),
-                    Reserved::Never(why) => return Err(TestCaseError::fail(why)),
-                }
+/// Calls under way beside the ledger and the server that count them.
+struct Play<'a> {
+    calls: &'a [Call],
+    group: Arc<QuotaGroup>,
+    ledger: Ledger,
+    server: Server,
+    /// Events to come: time, call by its number, and the time at which the call was sent.
+    ahead: Vec<(i64, Event, usize, i64)>,
+    now: i64,
+    /// Number of headers that the ledger has read.
+    headers: u32,
+}
+
+impl<'a> Play<'a> {
+    fn new(calls: &'a [Call], at_once: bool) -> Self {
+        let reserve = if at_once {
+            ReserveRule::Estimate
+        } else {
+            ReserveRule::AsProduced
+        };
+        let mut ledger = Ledger::new(Start::Empty);
+        ledger.expire(Timestamp(0));
+        Self {
+            calls,
+            group: group(vec![
+                limit(Dimension::InputTokens, INPUT.unsigned_abs(), MINUTE),
+                Limit {
+                    reserve,
+                    ..limit(Dimension::OutputTokens, OUTPUT.unsigned_abs(), MINUTE)
+                },
+            ]),
+            ledger,
+            server: Server {
+                calls: Vec::new(),
+                arrived: Vec::new(),
+                ended: 0,
+                at_once,
+            },
+            ahead: Vec::new(),
+            now: 0,
+            headers: 0,
+        }
+    }
+
+    /// Sends a call if it fits; returns the time at which it may fit otherwise.
+    fn offer(&mut self, number: usize) -> Result<Option<i64>, TestCaseError> {
+        let (call, now) = (self.calls[number], self.now);
+        let (input, output) = (call.input.unsigned_abs(), call.output.unsigned_abs());
+        let mut ask = demand(number as u128 + 1, &self.group, input, output);
+        ask.not_after = Timestamp(i64::MAX / 4);
+        match self.ledger.reserve(&ask, Timestamp(now)) {
+            Reserved::Granted(lease) => {
+                let deadline = Timestamp(i64::MAX / 4);
+                self.ledger
+                    .send(lease.id, &Holder::new("one"), deadline, Timestamp(now));
+                self.server.calls.push((now, call));
+                self.ahead
+                    .push((now + call.travel, Event::Arrives, number, now));
+                Ok(None)
             }
+            Reserved::Wait { at, .. } => Ok(Some(at.map_or(i64::MAX, |at| at.0))),
+            Reserved::Never(why) => Err(TestCaseError::fail(why)),
         }
-        let next = ahead.first().map_or(i64::MAX, |event| event.0);
-        if next > wake {
-            now = wake;
-            continue;
-        }
-        let (at, event, number, sent_at) = ahead.remove(0);
-        now = at;
-        let (call, lease) = (calls[number], LeaseId::new(number as u128 + 1));
+    }
+
+    /// Plays the next event.
+    fn step(&mut self) -> Result<(), TestCaseError> {
+        let (now, event, number, sent_at) = self.ahead.remove(0);
+        self.now = now;
+        let (call, lease) = (self.calls[number], LeaseId::new(number as u128 + 1));
         match event {
             Event::Arrives => {
-                server.arrived.push((now, call));
-                let (input, output) = server.left(now);
-                ahead.push((
-                    now + call.first,
-                    Event::Heard { input, output },
-                    number,
-                    sent_at,
-                ));
+                self.server.arrived.push((now, call));
+                let (input, output) = self.server.left(now);
+                let shown = Event::FirstByte { input, output };
+                self.ahead.push((now + call.first, shown, number, sent_at));
             }
-            Event::Heard { input, output } => {
-                let level = |dimension, remaining: i64| ObservedLevel {
-                    dimension,
-                    limit: None,
-                    remaining: Some(remaining.max(0).unsigned_abs()),
-                    full_at: None,
-                    rounded_to: 1,
-                    window: None,
-                };
-                let signals = LimitSignals {
-                    sent_at: Timestamp(sent_at),
-                    failure: None,
-                    retry_after: None,
-                    levels: vec![
-                        level(Dimension::InputTokens, input),
-                        level(Dimension::OutputTokens, output),
-                    ],
-                };
-                ledger.observe(lease, &signals, Timestamp(now));
-                ahead.push((now + call.rest, Event::Ends, number, sent_at));
-                heard += 1;
+            Event::FirstByte { input, output } => {
+                let signals = signals(sent_at, input, output);
+                self.ledger.observe(lease, &signals, Timestamp(now));
+                self.ahead
+                    .push((now + call.rest, Event::Ends, number, sent_at));
+                self.headers += 1;
             }
             Event::Ends => {
-                server.ended += call.output;
+                self.server.ended += call.output;
                 let (input, output) = (call.input.unsigned_abs(), call.output.unsigned_abs());
-                ledger.end(lease, &used(input, output), Timestamp(now));
+                self.ledger.end(lease, &used(input, output), Timestamp(now));
             }
         }
-        let (input, output) = server.counted(now);
-        let (input_behind, output_behind) = server.overtaking();
+        self.compare(event)
+    }
+
+    /// Compares the levels of the ledger with those of the server.
+    fn compare(&mut self, event: Event) -> Result<(), TestCaseError> {
+        let now = self.now;
+        let (input, output) = self.server.counted(now);
+        let (input_behind, output_behind) = self.server.overtaking();
         let truths = [(input, input_behind), (output, output_behind)];
-        for (level, (truth, behind)) in limits(&mut ledger, now).iter().zip(truths) {
+        let levels = limits(&mut self.ledger, now);
+        for (level, (truth, behind)) in levels.iter().zip(truths) {
             let own = level.room + level.held;
             prop_assert!(
                 own <= truth + 2,
@@ -215,8 +209,57 @@ fn play(calls: &[Call], at_once: bool) -> Result<u32, TestCaseError> {
                 "{own} for {truth}, {behind} may travel, after {event:?} at {now}: {level:?}"
             );
         }
+        Ok(())
     }
-    Ok(heard)
+}
+
+/// Headers of a reply to a call that was sent at this time.
+fn signals(sent_at: i64, input: i64, output: i64) -> LimitSignals {
+    let level = |dimension, remaining: i64| ObservedLevel {
+        dimension,
+        limit: None,
+        remaining: Some(remaining.max(0).unsigned_abs()),
+        full_at: None,
+        rounded_to: 1,
+        window: None,
+    };
+    LimitSignals {
+        sent_at: Timestamp(sent_at),
+        failure: None,
+        retry_after: None,
+        levels: vec![
+            level(Dimension::InputTokens, input),
+            level(Dimension::OutputTokens, output),
+        ],
+    }
+}
+
+/// Plays calls as they fit, and compares the ledger with the server after each event. Returns the number of headers.
+fn play(calls: &[Call], at_once: bool) -> Result<u32, TestCaseError> {
+    let mut play = Play::new(calls, at_once);
+    let mut next = 0;
+    let mut not_before = calls.first().map_or(0, |call| call.gap);
+    while next < calls.len() || !play.ahead.is_empty() {
+        play.ahead.sort_unstable();
+        let mut wake = i64::MAX;
+        if not_before > play.now && next < calls.len() {
+            wake = not_before;
+        } else if next < calls.len() {
+            if let Some(at) = play.offer(next)? {
+                wake = at;
+            } else {
+                next += 1;
+                not_before = play.now + calls.get(next).map_or(0, |call| call.gap);
+                continue;
+            }
+        }
+        if play.ahead.first().map_or(i64::MAX, |event| event.0) > wake {
+            play.now = wake;
+        } else {
+            play.step()?;
+        }
+    }
+    Ok(play.headers)
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {

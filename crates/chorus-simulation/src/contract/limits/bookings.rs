@@ -24,12 +24,12 @@ async fn booked(context: &mut LimiterContext, input: u64) -> Demand {
     demand
 }
 
-fn kind(answer: Reserved) -> Option<ObstacleKind> {
+fn kind(answer: &Reserved) -> Option<ObstacleKind> {
     match answer {
         Reserved::Wait {
             obstacle: Some(Obstacle { kind, .. }),
             ..
-        } => Some(kind),
+        } => Some(*kind),
         _ => None,
     }
 }
@@ -49,7 +49,7 @@ pub(super) async fn tasks_leave_what_an_interactive_call_has_booked(mut context:
         Some(Some(context.now() + Millis(1_000))),
         "a booking that is not renewed ends"
     );
-    assert_eq!(kind(answer), Some(ObstacleKind::InteractiveCall));
+    assert_eq!(kind(&answer), Some(ObstacleKind::InteractiveCall));
     assert!(matches!(
         context.answer(&person).await,
         Reserved::Wait { .. }
@@ -101,7 +101,7 @@ pub(super) async fn an_interactive_call_does_not_heed_the_booking_of_a_task(
     context.pass(4_000);
     let mut small = context.demand(10);
     assert_eq!(
-        kind(context.answer(&small).await),
+        kind(&context.answer(&small).await),
         Some(ObstacleKind::BookedCall)
     );
     small.interactive = true;
