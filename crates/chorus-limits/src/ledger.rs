@@ -256,13 +256,15 @@ impl Ledger {
     }
 
     fn configure(&mut self, config: &Arc<QuotaGroup>, now: Timestamp) {
-        let key = self.groups.key(&config.id);
+        let named = self.groups.find(&config.id);
+        let key = named.unwrap_or_else(|| self.groups.key(&config.id));
         let changed = match self.groups.get_mut(key) {
             Some(group) => group.configure(config, now),
             None => {
                 let fresh = self.fresh(config, now);
                 self.groups.insert(key, fresh);
-                true
+                // No lease holds anything of a group that was never named.
+                named.is_some()
             }
         };
         if changed {
@@ -283,6 +285,7 @@ impl Ledger {
         for entry in self
             .leases
             .values_mut()
+            .inspect(|_| groups::visit())
             .filter(|entry| entry.is_live() && entry.groups.contains(&key))
         {
             group.in_flight += 1;

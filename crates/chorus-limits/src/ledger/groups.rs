@@ -111,16 +111,16 @@ thread_local! {
     static VISITS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Counts a look for a group.
+/// Counts a look for a group, or at a lease.
 #[cfg(test)]
-fn visit() {
+pub(super) fn visit() {
     VISITS.with(|visits| visits.set(visits.get() + 1));
 }
 
 #[cfg(not(test))]
-const fn visit() {}
+pub(super) const fn visit() {}
 
-/// Returns the number of looks for groups on this thread.
+/// Returns the number of looks for groups and at leases on this thread.
 #[cfg(test)]
 pub(super) fn visits() -> u64 {
     VISITS.with(std::cell::Cell::get)

@@ -59,6 +59,20 @@ fn a_call_costs_the_same_beside_a_thousand_groups_and_ten_thousand_leases() {
 }
 
 #[test]
+fn the_first_call_of_a_group_costs_the_same_beside_ten_thousand_leases_of_others() {
+    let cost = |leases: u128| {
+        let (groups, mut ledger) = (groups(2), Ledger::new(Start::Full));
+        for lease in 0..leases {
+            call(&mut ledger, 1_000 + lease, &groups[0], false);
+        }
+        let before = visits();
+        call(&mut ledger, 1, &groups[1], true);
+        visits() - before
+    };
+    assert_eq!(cost(10_000), cost(1));
+}
+
+#[test]
 fn a_hundred_thousand_cancelled_calls_leave_nothing_reserved() {
     let (groups, mut ledger) = (groups(7), Ledger::new(Start::Full));
     for lease in 0..100_000_u128 {
