@@ -1,4 +1,4 @@
-//! The cells of the bars, and the one line that ends them.
+//! The cells of the [`Bars`], and the one line that ends them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,7 +34,7 @@ pub(crate) struct Bars {
     pub(crate) sick: f64,
     /// Utilisation of a flat run at 64 accounts, charged at admission.
     pub(crate) sixty_four: f64,
-    /// Refusals a task when limits are halved and nothing is told.
+    /// Refusals a task when limits are halved and no header shows it.
     pub(crate) untold: f64,
     /// Microseconds of an admission at 64 accounts and 1,000 waiting calls.
     pub(crate) admission64: f64,

@@ -113,7 +113,7 @@ fn stations(fleet: &[Amounts], charging: Charging, fault: Fault) -> Vec<Station>
         .collect()
 }
 
-/// Jobs with the means of those whose guesses are alike in the place of their true sizes and times.
+/// Jobs with mean sizes and times in the place of their true ones: means of the jobs with like guesses.
 fn averaged(tasks: &[Task], jobs: &[Job]) -> Vec<Job> {
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|at| tasks[*at].size.output);

@@ -1,4 +1,4 @@
-//! One cell of the matrix: a fleet, a workload, a fault, a router.
+//! One [`Cell`] of the matrix: a fleet, a workload, a fault, a router.
 
 use std::sync::Arc;
 

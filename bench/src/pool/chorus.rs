@@ -1,4 +1,4 @@
-//! The real `Admission` over a real limiter, driven as the dispatcher drives it.
+//! The real [`Admission`] over a real limiter, driven as the dispatcher drives it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -456,7 +456,7 @@ impl Router for Chorus {
     }
 }
 
-/// Answer of a limiter whose futures are ready at once; none for a failure, which the run counts as a lost word.
+/// Answer of a limiter whose futures are ready at once; none for a failure, which the run counts as a lost answer.
 fn answered<T>(asked: impl Future<Output = Result<T, LimiterError>>) -> Option<T> {
     let answer = asked.now_or_never();
     debug_assert!(answer.is_some(), "limiters of a run answer at once");

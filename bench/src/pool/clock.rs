@@ -1,4 +1,4 @@
-//! Virtual time of a run: it moves only when the run moves it.
+//! Virtual time of a run ([`VirtualClock`]): it moves only when the run moves it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

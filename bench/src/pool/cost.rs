@@ -1,4 +1,4 @@
-//! Time and memory of one admission at a number of accounts and waiting calls.
+//! Time and memory of one admission ([`Cost`]) at a number of accounts and waiting calls.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What goes wrong in a run.
+//! Faults ([`Fault`]) of a run.
 
 use chorus_core::time::Millis;
 

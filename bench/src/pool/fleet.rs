@@ -92,7 +92,7 @@ const SMALL: Amounts = amounts(50, 50_000, 10_000, 8);
 const MIDDLE: Amounts = amounts(200, 200_000, 40_000, 16);
 const LARGE: Amounts = amounts(500, 500_000, 100_000, 32);
 
-/// Amounts of `count` accounts.
+/// [`Amounts`] of `count` accounts.
 pub(crate) fn fleet(count: usize, spread: Spread) -> Vec<Amounts> {
     let (small, large) = match spread {
         Spread::Equal => return vec![MIDDLE; count],

@@ -1,4 +1,4 @@
-//! Measures of one run.
+//! Measures of one run ([`Outcome`]).
 
 use chorus_core::time::Millis;
 

@@ -1,8 +1,8 @@
 //! Several processes over one real Redis server, on the virtual clock of a run.
 //!
 //! The server keeps no time of its own: scripts get the clock of the run. A run is one thread, so that each operation
-//! is awaited in place. Hints of what was freed come from here at once, in the place of the server's channel, whose
-//! messages would arrive in real time.
+//! is awaited in place. Hints of what was freed come from here at once, in the place of the server's channel, which
+//! would bring them in real time.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

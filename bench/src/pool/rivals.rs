@@ -1,4 +1,4 @@
-//! Ways in which other gateways choose accounts, on the same servers and calls.
+//! Ways ([`Policy`]) in which other gateways choose accounts, on the same servers and calls.
 //!
 //! Each is its common form, as their documents describe it, with as many workers as the accounts have slots.
 

@@ -1,4 +1,4 @@
-//! Port between a run and what chooses accounts for its calls.
+//! Port between a run and what chooses accounts for its calls ([`Router`]).
 
 use chorus_core::failure::FailureClass;
 use chorus_core::limit::Dimension;
@@ -36,7 +36,7 @@ pub(crate) struct Failure {
     pub(crate) produced: u64,
 }
 
-/// What becomes of a task whose call failed.
+/// Further course of a task after its call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
     /// The router keeps the task and sends it again.

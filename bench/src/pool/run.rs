@@ -1,4 +1,4 @@
-//! The loop of events: tasks become ready, calls travel, servers answer, replies come back.
+//! The loop of events of a [`Run`]: tasks become ready, calls travel, servers answer, replies come back.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,7 +24,7 @@ const FLIGHT: Millis = Millis(20);
 /// Virtual time after which a run is given up.
 const GIVEN_UP: Millis = Millis::from_secs(4 * 3_600);
 
-/// Settings of a run.
+/// Settings of a [`Run`].
 #[derive(Debug, Clone)]
 pub(crate) struct RunSettings {
     pub(crate) charging: Charging,
@@ -378,7 +378,7 @@ impl<'a> Run<'a> {
         } else {
             self.outcome.waits.push(wait);
         }
-        // Waits of less than a second are no waits, whatever is ahead.
+        // Waits of less than a second are no waits, with any work ahead.
         let times = wait as f64 / 1000.0 / ahead.max(1.0);
         self.outcome.longest_wait = self.outcome.longest_wait.max(times);
     }

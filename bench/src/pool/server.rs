@@ -1,5 +1,5 @@
-//! One account at a provider, as `reference/limits.md` 1.1 and 1.3 describe providers. It shares no code with the
-//! limiter: what the limiter believes is compared with what this refuses.
+//! One account at a provider ([`Server`]), as `reference/limits.md` 1.1 and 1.3 describe providers. It shares no
+//! code with the limiter: what the limiter believes is compared with what this refuses.
 
 mod meter;
 

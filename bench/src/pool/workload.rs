@@ -1,4 +1,4 @@
-//! Calls of one run: true sizes and times, which only the servers know, and estimates, which routers know.
+//! Calls of one run ([`Workload`]): true sizes and times, which only the servers know, and estimates, which routers know.
 
 use std::str::FromStr;
 

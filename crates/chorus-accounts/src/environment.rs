@@ -23,13 +23,7 @@ fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option
     let project = beside("_PROJECT").filter(|_| admin_key.is_some());
     Some(Row {
         place: format!("the variable {name}"),
-        identity: Identity {
-            email: format!("{}@environment", provider.id),
-            owner: Some("environment".to_owned()),
-            entitlement: "own".to_owned(),
-            attested_by: Some("whoever set the variable".to_owned()),
-            same_owner_spill: false,
-        },
+        identity: identity(provider),
         credentials: vec![CredentialRow {
             provider: provider.id.to_string(),
             key,
@@ -44,4 +38,14 @@ fn row(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Option
             project_limits: Vec::new(),
         }],
     })
+}
+
+fn identity(provider: &Provider) -> Identity {
+    Identity {
+        email: format!("{}@environment", provider.id),
+        owner: Some("environment".to_owned()),
+        entitlement: "own".to_owned(),
+        attested_by: Some("whoever set the variable".to_owned()),
+        same_owner_spill: false,
+    }
 }

@@ -1,4 +1,4 @@
-//! Accounts as operators read and change them: `GET` and `POST /v1/accounts` and below. Secrets are only ever sent.
+//! Accounts ([`AccountResource`]) as operators read and change them: `GET` and `POST /v1/accounts` and below. Secrets are only ever sent.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ pub struct EntitlementResource {
     pub attested_at_ms: Timestamp,
 }
 
-/// A credential without its secret.
+/// A [`Credential`](chorus_core::port::directory::Credential) without its secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CredentialResource {
     /// Id of the credential.
@@ -91,7 +91,7 @@ pub struct CredentialResource {
     pub groups: Vec<GroupResource>,
 }
 
-/// A quota group of a credential.
+/// A quota group of a [`CredentialResource`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupResource {
     /// Id of the group: keys of one organisation share it.
@@ -108,7 +108,7 @@ pub struct GroupResource {
     pub closed_until_ms: Option<Timestamp>,
 }
 
-/// Accounts to import.
+/// Accounts to import, each a [`NewAccountBody`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountImport {
@@ -148,7 +148,7 @@ pub struct NewAccountBody {
     pub credential: Vec<NewCredentialBody>,
 }
 
-/// One credential to import. `Debug` hides the key.
+/// One credential of a [`NewAccountBody`]. `Debug` hides the key.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCredentialBody {
@@ -192,7 +192,7 @@ impl fmt::Debug for NewCredentialBody {
     }
 }
 
-/// Result of an import, row by row.
+/// Result of an [`AccountImport`], row by row.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImportReport {
     /// Names of new accounts.
@@ -209,7 +209,7 @@ pub struct ImportReport {
     pub refused: Vec<RefusedAccount>,
 }
 
-/// An account that an import changed.
+/// An account that an [`AccountImport`] changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpdatedAccount {
     /// Name of the account.
@@ -218,7 +218,7 @@ pub struct UpdatedAccount {
     pub changes: Vec<String>,
 }
 
-/// A row that was refused.
+/// A row of an [`AccountImport`] that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedAccount {
     /// Place of the row, such as `account 2`.
@@ -229,7 +229,7 @@ pub struct RefusedAccount {
     pub reason: String,
 }
 
-/// Results of the checks of an account's keys.
+/// Results of the checks of an account's keys, a [`KeyCheckResource`] for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeReport {
     /// One result for each credential.
@@ -308,7 +308,7 @@ impl fmt::Debug for RotateBody {
     }
 }
 
-/// Result of a rotation.
+/// Result of a rotation by a [`RotateBody`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationResource {
     /// Name of the account.

@@ -1,4 +1,4 @@
-//! What a project waits for that a person can put right, with the ways out as commands.
+//! Attention that a project needs of a person ([`AttentionResource`]), with the ways out as commands.
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;

@@ -1,4 +1,4 @@
-//! The audit: acts of operators, and uses of accounts, newest first.
+//! The audit: acts of operators ([`AuditResource`]), and uses of accounts ([`UseResource`]), newest first.
 
 use chorus_core::id::{
     AccountId, AttemptId, AuditId, CredentialId, ModelSlug, ProjectId, ProviderId, TaskId,

@@ -1,4 +1,4 @@
-//! Bodies of commands to a project, and the reply to each.
+//! Bodies of commands to a project, and the reply to each ([`CommandAccepted`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The deliverable of a finished project.
+//! The deliverable of a finished project ([`DeliverableResource`]).
 
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::id::ProjectId;

@@ -1,4 +1,4 @@
-//! Body of every error reply.
+//! Body of every error reply ([`ErrorBody`]).
 
 use chorus_core::id::ProjectId;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The estimate of a plan, as JSON and as text for a terminal.
+//! The estimate of a plan ([`Estimate`]), as JSON and as text for a terminal.
 
 use std::fmt;
 

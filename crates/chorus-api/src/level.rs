@@ -1,4 +1,4 @@
-//! Limits of a quota group with their levels, as operators read them.
+//! Limits of a quota group with their levels ([`LimitResource`]), as operators read them.
 
 use chorus_core::limit::{Dimension, Limit, Window};
 use chorus_core::time::Timestamp;

@@ -1,4 +1,4 @@
-//! Pools and the reason why a task waits, as operators read them.
+//! Pools ([`PoolResource`]) and the reason why a task waits ([`TaskWhy`]), as operators read them.
 
 use chorus_core::id::{ModelSlug, Pool, ProjectId, TaskId, TaskKey};
 use chorus_core::task_kind::TaskKind;

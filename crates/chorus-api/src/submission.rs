@@ -1,4 +1,4 @@
-//! Body of `POST /v1/projects`, as JSON or as the parts of a form.
+//! Body of `POST /v1/projects` ([`Submission`]), as JSON or as the parts of a form.
 
 use serde::{Deserialize, Serialize};
 

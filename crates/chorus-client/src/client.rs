@@ -1,4 +1,4 @@
-//! Typed calls of the API.
+//! Typed calls of the API ([`Client`]).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Errors of the client.
+//! Errors of the [`Client`](crate::Client).
 
 use chorus_api::Problem;
 use chorus_core::artifact::ArtifactHash;

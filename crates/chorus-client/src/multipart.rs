@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chorus_api::SubmissionOptions;
 use chorus_core::artifact::ArtifactHash;
 
-/// A form that is ready to be sent.
+/// A form that is ready to be sent by [`Client::submit`](crate::Client::submit).
 pub(crate) struct Form {
     pub(crate) body: Bytes,
     /// Media type with the boundary between the parts.

@@ -1,4 +1,4 @@
-//! The gateways of one installation, tried in turn.
+//! The gateways of one installation ([`Servers`]), tried in turn.
 
 use std::fmt;
 use std::str::FromStr;

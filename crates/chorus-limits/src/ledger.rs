@@ -7,8 +7,11 @@
 
 mod addressed;
 mod booking;
+mod configured;
 mod ending;
+mod fit;
 mod group;
+mod group_key;
 mod groups;
 mod learned;
 mod lease;
@@ -37,8 +40,10 @@ pub(crate) use past::{PastGroup, levels_after};
 #[cfg(feature = "redis")]
 pub(crate) use past_level::PastLevel;
 
-use group::{Call, Fit, Group, SentCall};
-use groups::{FastMap, GroupKey, Groups};
+use fit::Fit;
+use group::{Call, Group, SentCall};
+use group_key::GroupKey;
+use groups::{FastMap, Groups};
 use lease::{Ended, Entry, Life, Part};
 use meter::Meter;
 use room::{Room, best, never, soonest};

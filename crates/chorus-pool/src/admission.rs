@@ -33,7 +33,7 @@ pub use crate::settings::Settings;
 #[error("the limiter has lost its state")]
 pub struct StateLost;
 
-/// Queue of calls over a limiter.
+/// Queue of calls over a [`LimitState`].
 pub struct Admission {
     limits: Arc<dyn LimitState>,
     clock: Arc<dyn Clock>,
@@ -103,7 +103,7 @@ impl Admission {
         self.engine.len() == 0
     }
 
-    /// Index of the endpoints that calls may use.
+    /// [`EndpointIndex`] of the endpoints that calls may use.
     pub const fn index(&self) -> &EndpointIndex {
         &self.engine.index
     }
@@ -146,12 +146,12 @@ impl Admission {
         }
     }
 
-    /// Estimator of the use of calls.
+    /// [`Estimator`] of the use of calls.
     pub const fn estimator(&self) -> &Estimator {
         &self.engine.estimator
     }
 
-    /// Numbers of operations so far.
+    /// [`Counts`] of operations so far.
     pub const fn counts(&self) -> Counts {
         self.engine.counts
     }

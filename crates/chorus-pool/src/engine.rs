@@ -69,7 +69,7 @@ pub(crate) struct Engine {
     payers: Vec<Payer>,
     shares: Vec<Share>,
     share_numbers: BTreeMap<(u32, Option<Pool>), usize>,
-    /// Lines whose head is to be looked at, and those of them with a known order.
+    /// Lines with a head to be looked at, and those of them with a known order.
     open: BTreeSet<LineNo>,
     sorted: BTreeSet<(HeadOrder, LineNo)>,
     /// Groups on which a booking ended: others may take from them.
@@ -84,7 +84,7 @@ pub(crate) struct Engine {
     slots: Option<BTreeMap<Pool, PoolSlots>>,
     /// State of each credential as it was seen last.
     states: BTreeMap<CredentialId, (CredentialState, Option<Mark>)>,
-    /// Targets of accounts that fail, whose ranks decay with time.
+    /// Targets of accounts that fail: their ranks decay with time.
     ailing: BTreeSet<TargetId>,
     ages: BTreeMap<u8, Timestamp>,
     refreshed_at: Timestamp,
@@ -437,7 +437,7 @@ impl Engine {
         Work::of(&self.estimator, provider, model, row.kind, &row.size)
     }
 
-    /// Moves calls and lines whose time has come.
+    /// Moves calls and lines that are due.
     pub(crate) fn wake(&mut self, now: Timestamp) {
         while let Some((_, row)) = self.asleep.first().copied().filter(|(at, _)| *at <= now) {
             self.lift(row);

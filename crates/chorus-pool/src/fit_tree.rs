@@ -22,7 +22,7 @@ pub(crate) type Tokens = [f64; TOKENS];
 /// What a target, or any target below a node, may have at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bound {
-    /// Earliest time at which it may be called, whatever the size of the call.
+    /// Earliest time at which it may be called, for any size of the call.
     pub(crate) opens: Timestamp,
     /// Most tokens left at `at`.
     pub(crate) room: Tokens,

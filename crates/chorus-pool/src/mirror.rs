@@ -144,7 +144,7 @@ impl Mirror {
         self.is_doubted = true;
     }
 
-    /// The level may be higher than it is here: the limiter is asked whatever the mirror shows.
+    /// The level may be higher than it is here: the limiter is asked in any case.
     pub(crate) const fn doubt(&mut self) {
         self.is_doubted = true;
     }

@@ -204,7 +204,7 @@ impl Tier {
         self.by_age.first().map(|(since, _)| *since)
     }
 
-    /// Corrects the age of a payer whose oldest call was `before`.
+    /// Corrects the age of a payer; `before` is that of its oldest call until now.
     fn aged(&mut self, payer: PayerId, before: Option<Timestamp>) {
         let after = self.payers.get(&payer).and_then(Waiting::since);
         if before != after {

@@ -64,7 +64,7 @@ pub struct Rest {
     pub size: CallSize,
 }
 
-/// Models that may serve a call.
+/// Models that may serve an [`AdmissionRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ModelSelector {
     /// Models of a role, chosen by [`EndpointIndex::choose`](crate::EndpointIndex::choose).

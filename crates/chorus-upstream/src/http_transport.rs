@@ -41,7 +41,7 @@ impl HttpTransport {
         Ok(Self { client })
     }
 
-    /// Creates a client that sends every request to this Unix socket, whatever its address names.
+    /// Creates a client that sends every request to this Unix socket, for any host in its address.
     #[cfg(unix)]
     pub fn over_socket(path: &std::path::Path) -> Result<Self, SetUpError> {
         let client = reqwest::Client::builder()

@@ -49,7 +49,7 @@ pub enum Liveness {
 /// Question for the limits of an organisation or project.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitsQuery<'a> {
-    /// Provider whose row names the API.
+    /// Provider with the row that names the API.
     pub provider: &'a Provider,
     /// Admin key, which can make no call.
     pub secret: &'a Secret,

@@ -1,4 +1,4 @@
-//! One limit as a provider counts it.
+//! One limit as a provider counts it ([`Meter`]).
 
 use std::collections::VecDeque;
 

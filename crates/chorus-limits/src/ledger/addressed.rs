@@ -9,7 +9,7 @@ use chorus_core::limit::{LimitSignals, ObservedLevel};
 use chorus_core::time::Timestamp;
 
 use super::Ledger;
-use super::groups::GroupKey;
+use super::group_key::GroupKey;
 
 /// Part of the signals that speaks about one group.
 #[derive(Debug, Clone, Default)]

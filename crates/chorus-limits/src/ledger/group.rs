@@ -14,7 +14,9 @@ use chorus_core::time::{Millis, Timestamp};
 
 use super::addressed::Addressed;
 use super::booking::{Booking, Bookings, left_for};
-use super::groups::GroupKey;
+use super::configured::{differ_by_amounts, is_rate, length, places};
+use super::fit::Fit;
+use super::group_key::GroupKey;
 use super::lease::Entry;
 use super::meter::{Mark, Meter};
 use super::ramp::Ramp;
@@ -133,30 +135,6 @@ impl<'a> Call<'a> {
             lease: demand.lease,
             interactive: demand.interactive,
             candidate,
-        }
-    }
-}
-
-/// Answer of a group to a [`Candidate`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// Fits now, and leaves this many parts per million of the scarcest limit.
-    Now { headroom: i64 },
-    /// Fits at this instant, if nothing else changes.
-    At(Timestamp, ObstacleKind),
-    /// Fits when a slot is freed, at this time at the latest where one is known.
-    WhenFreed(Option<Timestamp>, ObstacleKind),
-    /// Larger than the limit of this dimension.
-    Never(Dimension),
-}
-
-impl Fit {
-    /// Returns the fit that comes first.
-    fn sooner(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::At(one, _), Self::At(another, _)) if another < one => other,
-            (Self::WhenFreed(..), Self::At(..)) => other,
-            _ => self,
         }
     }
 }
@@ -422,7 +400,7 @@ impl Group {
         }
     }
 
-    /// Returns the end of a closure whose length the provider does not tell: it doubles while refusals go on.
+    /// Returns the end of a closure without a length from the provider: it doubles while refusals go on.
     fn rest(&self, now: Timestamp) -> Timestamp {
         let again = self
             .unexplained
@@ -606,37 +584,5 @@ impl Group {
             None if rolling => now + SPEND_REST,
             None => self.next_period(Window::Month, now),
         }
-    }
-}
-
-/// Returns true if two limits are the same but for their amounts.
-fn differ_by_amounts(old: &Limit, new: &Limit) -> bool {
-    let amounts = (new.amount, new.burst);
-    let mut resized = old.clone();
-    (resized.amount, resized.burst) = amounts;
-    resized == *new
-}
-
-/// Returns the dimension of each limit, and its number among the limits of that dimension.
-pub(crate) fn places(limits: &[Limit]) -> Vec<(Dimension, usize)> {
-    let mut seen = BTreeMap::new();
-    let number = |limit: &Limit| {
-        let next = seen.entry(limit.dimension).or_insert(0_usize);
-        *next += 1;
-        (limit.dimension, *next - 1)
-    };
-    limits.iter().map(number).collect()
-}
-
-fn is_rate(limit: &Limit) -> bool {
-    matches!(limit.window, Window::Bucket { .. } | Window::Sliding { .. })
-}
-
-fn length(window: Window) -> u64 {
-    match window {
-        Window::Bucket { per_ms } | Window::Sliding { per_ms } => per_ms,
-        Window::Day { .. } => 86_400_000,
-        Window::Month => 31 * 86_400_000,
-        Window::Held => u64::MAX,
     }
 }

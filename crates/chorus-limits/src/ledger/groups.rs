@@ -6,10 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use chorus_core::id::GroupId;
 
 use super::group::Group;
-
-/// Key of a group in one [`Ledger`](super::Ledger).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct GroupKey(u32);
+use super::group_key::GroupKey;
 
 /// Map whose keys come from this installation, so that a fast hash serves.
 pub(super) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
@@ -36,7 +33,7 @@ impl Groups {
         if let Some(key) = self.keys.get(id) {
             return *key;
         }
-        let key = GroupKey(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        let key = GroupKey::at(self.slots.len());
         self.slots.push(Slot {
             id: id.clone(),
             group: None,
@@ -124,12 +121,6 @@ pub(super) const fn visit() {}
 #[cfg(test)]
 pub(super) fn visits() -> u64 {
     VISITS.with(std::cell::Cell::get)
-}
-
-impl GroupKey {
-    const fn place(self) -> usize {
-        self.0 as usize
-    }
 }
 
 /// Multiplicative hash of random ids and short names.

@@ -1,5 +1,5 @@
-//! Rate of a limit learned from refusals, where no header reports it: lowered at once, raised while no
-//! refusal comes.
+//! Rate of a limit learned from refusals ([`LearnedRate`]), where no header reports it: lowered at once,
+//! raised while no refusal comes.
 //!
 //! The rate falls to 70 % at most once in four seconds, and by 4 % a second while headers show less than
 //! was counted. After ten quiet seconds it comes back fast up to nine tenths of the rate at
@@ -15,7 +15,7 @@ const HOLD: Millis = Millis(10_000);
 const EASED: Millis = Millis(1_000);
 /// Lowest learned rate, in thousandths.
 const LOWEST: u64 = 50;
-/// Seconds after which the whole rate has come back, whatever was learned.
+/// Seconds after which the whole rate has come back at the latest.
 const MOST_STEPS: u64 = 900;
 
 /// Learned rate in thousandths of the reported or configured amount.

@@ -4,7 +4,7 @@ use chorus_core::id::Holder;
 use chorus_core::limit::{Dimension, Lease};
 use chorus_core::time::Timestamp;
 
-use super::groups::GroupKey;
+use super::group_key::GroupKey;
 use super::meter::Mark;
 
 /// A [`Lease`] with its state.

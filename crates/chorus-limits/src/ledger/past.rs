@@ -10,7 +10,7 @@ use chorus_core::id::GroupId;
 use chorus_core::limit::{Dimension, Limit, PastCall, PastUse, QuotaGroup};
 use chorus_core::time::Timestamp;
 
-use super::group::places;
+use super::configured::places;
 use super::meter::{Meter, charged_when_sent};
 use super::past_level::PastLevel;
 use super::tally::{Tally, units};

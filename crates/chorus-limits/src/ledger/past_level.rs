@@ -1,4 +1,4 @@
-//! Level that past calls left of one limit.
+//! Level that past calls left of one limit ([`PastLevel`]).
 
 use chorus_core::time::Timestamp;
 

@@ -3,7 +3,7 @@
 use chorus_core::limit::{Candidate, Obstacle, ObstacleKind};
 use chorus_core::time::Timestamp;
 
-use super::group::Fit;
+use super::fit::Fit;
 
 /// Fit of a candidate, and the group that decides it.
 #[derive(Debug, Clone, Copy)]

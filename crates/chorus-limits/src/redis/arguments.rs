@@ -26,7 +26,7 @@ pub(super) struct Reserver<'a> {
     pub(super) booked: &'a [GroupId],
 }
 
-/// Returns a demand by a member of the namespace.
+/// Returns a [`Demand`] by a member of the namespace.
 pub(super) fn reserve(demand: &Demand, reserver: &Reserver<'_>, now: Timestamp) -> Value {
     let Reserver {
         member,
@@ -78,7 +78,7 @@ fn money(cost: MicroUsd) -> u64 {
     amount(u64::try_from(cost.0).unwrap_or(0))
 }
 
-/// Returns the end of a lease.
+/// Returns the [`End`] of a lease.
 pub(super) fn end(end: &End) -> Value {
     match end {
         End::Unused => json!({ "how": "unused" }),
@@ -106,7 +106,7 @@ fn counted(usage: &Usage) -> Value {
     json!({ "input": amount(input), "read": amount(cache_read), "write": amount(cache_write), "output": amount(output) })
 }
 
-/// Returns the signals of a reply, with the reaction of the failure table in place of a class.
+/// Returns the [`LimitSignals`] of a reply, with the reaction of the failure table in place of a class.
 pub(super) fn signals(signals: &LimitSignals) -> Value {
     let levels = signals.levels.iter().map(|level| {
         json!({

@@ -18,7 +18,7 @@ use crate::ledger::levels_after;
 /// Time between two attempts to reach a server that is away.
 const LOOK_AGAIN: Millis = Millis(500);
 
-/// Connection to the server, and the state that stands in for it.
+/// Connection to the server, and the [`State`] that stands in for it.
 pub(super) struct Shared {
     pub(super) link: Arc<Link>,
     grace: Millis,

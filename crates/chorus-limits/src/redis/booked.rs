@@ -1,4 +1,4 @@
-//! Groups that waiting calls of this process have booked, so that a booking is removed where it stands.
+//! Groups that waiting calls of this process have booked ([`Booked`]), so that a booking is removed where it stands.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Facts about the server for `chorus doctor`, read on a connection of their own.
+//! Facts about the server ([`Examined`]) for `chorus doctor`, read on a connection of their own.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The connection to the server: opened when it is needed, dropped at the first error, with every wait
-//! bounded.
+//! The connection to the server ([`Link`]): opened when it is needed, dropped at the first error, with
+//! every wait bounded.
 //!
 //! A connection knows the run id of its server. A restarted server may hold an earlier state, so the
 //! script compares that run with the one in which leases were last restored.
@@ -56,7 +56,7 @@ struct State {
     opened: u64,
 }
 
-/// An open connection.
+/// An open connection of a [`Link`].
 #[derive(Clone)]
 struct Line {
     connection: MultiplexedConnection,

@@ -23,7 +23,7 @@ pub(super) struct Mirror {
     pub(super) closed: Option<GroupClosure>,
 }
 
-/// Groups that this process saw.
+/// [`Mirror`] of each group that this process saw.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mirrors {
     groups: BTreeMap<GroupId, Mirror>,

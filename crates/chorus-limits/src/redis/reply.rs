@@ -47,7 +47,7 @@ impl Reply {
         Some(number(&self.rest.next()?).map(Timestamp))
     }
 
-    /// Amount left of each limit of some groups.
+    /// Reads the [`Rooms`] of some groups.
     pub(super) fn rooms(&mut self) -> Option<Rooms> {
         let mut values = list(self.rest.next()?)?.into_iter();
         let mut rooms = Vec::new();
@@ -103,7 +103,7 @@ impl Reply {
             .collect()
     }
 
-    /// Returns the number of the candidate whose amounts were booked.
+    /// Returns the number of the candidate with the booked amounts.
     pub(super) fn booked(&mut self) -> Option<usize> {
         usize::try_from(self.number()?).ok()?.checked_sub(1)
     }

@@ -36,7 +36,7 @@ pub struct StationPrices {
     pub slots: f64,
 }
 
-/// Returns the bound that the prices of a certificate prove for these jobs and stations, whatever bound it names;
+/// Returns the bound that the prices of a certificate prove for these jobs and stations, which may differ from the one it names;
 /// none if a price is negative or a list is missing.
 pub fn verify(jobs: &[Job], stations: &[Station], certificate: &Certificate) -> Option<Millis> {
     let prices = &certificate.prices;

@@ -60,10 +60,10 @@ pub(super) struct Fitting {
     pub(super) headroom: i64,
 }
 
-/// Order of targets that fit: rank, headroom, then calls under way, last use and position.
+/// Order of targets that fit ([`Fitting`]): rank, headroom, then calls under way, last use and position.
 type ChoiceKey = (u32, Reverse<i64>, (u32, u64, usize));
 
-/// Targets that have served each prefix lately.
+/// Targets that have served each [`Prefix`](crate::Prefix) lately.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
     holders: BTreeMap<u64, Vec<Holding>>,

@@ -517,7 +517,7 @@ impl Engine {
             && blocked.polls_at <= now
             && !line.targets.is_empty()
         {
-            // A hint may be missing: some targets are asked about whatever their mirrors show.
+            // A hint may be missing: some targets are asked about without regard to their mirrors.
             let count = line.targets.len();
             let first = line.doubted;
             line.doubted = (first + DOUBTED) % count;

@@ -22,7 +22,7 @@ pub(super) struct LineKey {
     pub(super) is_task: bool,
     pub(super) tenant: u32,
     pub(super) eligible: Eligible,
-    /// Selector of calls whose credentials are all parked.
+    /// [`Selector`](super::selectors::Selector) of calls with parked credentials only.
     pub(super) parked: Option<SelectorNo>,
     /// Account that refused the calls, if its siblings may not serve them.
     pub(super) refused_by: Option<AccountId>,
@@ -78,7 +78,7 @@ pub(super) struct Blocked {
     pub(super) at: Option<Timestamp>,
     /// Time at which it is looked at again.
     pub(super) wakes_at: Timestamp,
-    /// Time at which the limiter is asked whatever the mirrors show.
+    /// Time at which the limiter is asked without regard to the mirrors.
     pub(super) polls_at: Timestamp,
     /// Groups on which its amounts are booked.
     pub(super) booked: Vec<GroupNo>,
@@ -104,7 +104,7 @@ pub(super) struct HeadOrder {
     pub(super) sequence: u32,
 }
 
-/// All lines; numbers of removed ones are used again.
+/// Every [`Line`]; numbers of removed ones are used again.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) all: Vec<Option<Line>>,

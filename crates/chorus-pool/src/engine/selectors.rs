@@ -23,7 +23,7 @@ pub(crate) struct Selector {
     pub(crate) eligible: Eligible,
 }
 
-/// Models that serve a selector.
+/// Models that serve a [`Selector`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Eligible {
     /// Models of one tier, each with an account in use.
@@ -34,7 +34,7 @@ pub(crate) enum Eligible {
     Never(String),
 }
 
-/// All selectors that were ever used.
+/// Every [`Selector`] that was ever used.
 #[derive(Debug, Default)]
 pub(crate) struct Selectors {
     pub(crate) all: Vec<Selector>,

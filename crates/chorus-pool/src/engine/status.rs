@@ -103,7 +103,7 @@ pub struct MirroredLevel {
     pub capacity: i64,
     /// Time of the last news of the group.
     pub news_at: Timestamp,
-    /// True if the level may be higher, so that the limiter is asked whatever it shows.
+    /// True if the level may be higher, so that the limiter is asked in any case.
     pub is_doubted: bool,
 }
 

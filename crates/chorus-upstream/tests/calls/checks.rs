@@ -82,7 +82,7 @@ async fn a_redirect_is_named_and_the_key_does_not_follow_it() {
     assert!(target.seen().is_empty());
 }
 
-/// A server whose API stands under `/v1`, with this status for everything else.
+/// A server with its API under `/v1`, and this status for everything else.
 async fn api_under_v1(status: u16, body: &'static str) -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let base_url = format!("http://{}", listener.local_addr().expect("its address"));

@@ -1,4 +1,4 @@
-//! Sick accounts beside healthy ones: each runnable call is granted within a bound, whatever the sick ones answer.
+//! Sick accounts beside healthy ones: each runnable call is granted within a bound, with any answers of the sick ones.
 
 use chorus_core::attempt::WaitReason;
 use chorus_core::failure::{CHANCE, CredentialReaction, RequeueReaction, retry_at};
