@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chorus_core::attempt::QueuedAttempt;
-use chorus_core::id::{AttemptId, Epoch, LeaseId};
+use chorus_core::id::{AttemptId, Epoch};
 use chorus_core::port::StoreError;
 use chorus_core::port::attempts::{Announced, QueuePage, QueueSelection};
 use chorus_core::time::{Millis, Timestamp};
