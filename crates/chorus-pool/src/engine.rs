@@ -179,7 +179,7 @@ impl Engine {
         row.is_some_and(|row| row.not_before > now)
     }
 
-    /// Heads that wait for a limit, each with the targets that no booking keeps from it.
+    /// Heads that wait for a limit, each with the targets that no booking keeps from it and that are not slow.
     #[cfg(test)]
     pub(crate) fn heads_that_wait(&self) -> Vec<(LeaseId, Vec<chorus_core::limit::Candidate>)> {
         let mut heads = Vec::new();
@@ -188,12 +188,15 @@ impl Engine {
                 continue;
             };
             let is_free = |target: &&TargetId| {
-                let mut groups = self.targets.target(**target).groups.iter();
-                groups.all(|group| {
-                    let bookings = self.bookings.get(*group as usize);
-                    let mut bookings = bookings.into_iter().flatten();
-                    bookings.all(|booking| booking.line == number)
-                })
+                let target = self.targets.target(**target);
+                let mut groups = target.groups.iter();
+                let is_slow = target.pace.slowness() > 1.0;
+                !is_slow
+                    && groups.all(|group| {
+                        let bookings = self.bookings.get(*group as usize);
+                        let mut bookings = bookings.into_iter().flatten();
+                        bookings.all(|booking| booking.line == number)
+                    })
             };
             let candidate = |target: &TargetId| {
                 let target = self.targets.target(*target);

@@ -19,6 +19,11 @@ pub(crate) const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// Time after a grant in which a bucket that was full gains nothing, in milliseconds.
 const TRAVEL: f64 = 500.0;
+/// Time after a refusal for the booking of another call in which no level makes the limiter be asked again.
+///
+/// Levels show no bookings, and a call that is asked for on several groups moves its own from one to the next, with
+/// a hint for each: without a pause those hints would follow each other for ever.
+const KEPT: Millis = Millis(50);
 
 /// Levels of the limits of one [`QuotaGroup`].
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub(crate) struct Mirror {
     pub(crate) news_at: Timestamp,
     /// Time of the newest grant here, by the limiter's clock.
     granted_at: Option<Timestamp>,
+    /// Last refusal since the newest grant: levels show the group no fuller until its end.
+    refused_until: Option<(Timestamp, ObstacleKind)>,
     is_doubted: bool,
 }
 
@@ -125,6 +132,7 @@ impl Mirror {
             in_flight: 0,
             news_at: now,
             granted_at: None,
+            refused_until: None,
             is_doubted: false,
         }
     }
@@ -174,6 +182,12 @@ impl Mirror {
                 since: closed.since,
             },
         });
+        if let Some((until, kind)) = self.refused_until.filter(|(until, _)| *until > now)
+            && self.closed.is_none()
+        {
+            let until = Some(until);
+            self.closed = Some(Closed { until, kind });
+        }
         self.in_flight = level.in_flight;
         self.news(now);
     }
@@ -252,7 +266,7 @@ impl Mirror {
             }
         }
         self.in_flight += 1;
-        self.closed = None;
+        (self.closed, self.refused_until) = (None, None);
         // A doubt ends with a refusal: more may have come back than this call took.
         (self.news_at, self.granted_at) = (now, Some(lease.granted_at));
     }
@@ -267,6 +281,11 @@ impl Mirror {
     ) {
         self.news(now);
         let until = at.map(|at| at.max(now + Millis(1)));
+        self.refused_until = obstacle.map(|obstacle| match obstacle.kind {
+            kind @ (ObstacleKind::InteractiveCall | ObstacleKind::BookedCall) => (now + KEPT, kind),
+            // A level of the same instant is no newer than the answer.
+            kind => (now + Millis(1), kind),
+        });
         match obstacle.map(|obstacle| obstacle.kind) {
             Some(ObstacleKind::Limit { dimension }) => {
                 let meters = self.meters.iter_mut();

@@ -2,8 +2,8 @@
 //! a tenant, then the rule of the critical path.
 //!
 //! The rule takes the call with the longest path to the end of its project if that path threatens the makespan, and
-//! the oldest call otherwise; calls of the same age go in the order in which they were queued. A call that has waited
-//! for half as long again as the pool needed when it came goes before every longer path. Each set of targets has one
+//! the oldest call otherwise; calls of the same age go in the order in which they were queued. A call that would
+//! wait for two and a half times as long as the pool needed when it came goes before every longer path. Each set of targets has one
 //! [`Line`]. Calls that continue an answer cut by `max_tokens` go before their peers.
 
 mod fairness;
@@ -224,10 +224,11 @@ impl Waiting {
         if let Some((_, _, row)) = self.ahead.first() {
             return Some(*row);
         }
-        let (_, _, oldest) = self.by_age.first()?;
+        let (since, _, oldest) = self.by_age.first()?;
         let (Reverse(path), _, longest) = self.by_path.first()?;
         let path = Millis(u64::from(*path));
-        Some(if threatens(path, drain) && overdue_at(*oldest) > now {
+        let is_overdue = || is_overdue(*since, overdue_at(*oldest), drain, now);
+        Some(if threatens(path, drain) && !is_overdue() {
             *longest
         } else {
             *oldest
@@ -251,9 +252,16 @@ pub fn aged(priority: u8, since: Timestamp, now: Timestamp) -> u64 {
     u64::from(priority) + now.since(since).0 / AGES_IN.0
 }
 
+/// Returns true if a call that waits since `since` has waited for half of its time, and would be overdue after all
+/// that waits.
+fn is_overdue(since: Timestamp, overdue_at: Timestamp, drain: Millis, now: Timestamp) -> bool {
+    let half = since + Millis(overdue_at.since(since).0 / 2);
+    now >= half && now + drain >= overdue_at
+}
+
 /// Time at which a call that comes now is overdue, given the time that the pool needs for what is ahead of it.
 pub fn overdue(drain: Millis, now: Timestamp) -> Timestamp {
-    now + SOON + Millis(drain.0.saturating_add(drain.0 / 2))
+    now + SOON + Millis(drain.0.saturating_mul(5) / 2)
 }
 
 /// Returns true if a path threatens the makespan: it is at least 0.3 of the time the pool needs, less ten seconds.

@@ -43,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) rank: u32,
     /// Number of calls under way.
     pub(crate) in_flight: u32,
+    /// Time of its replies against that of the route's.
+    pub(crate) pace: Pace,
     /// Position of the last use among all uses.
     pub(crate) last_use: u64,
     /// Number of calls for each reason for which it was chosen.
@@ -51,6 +53,39 @@ pub(crate) struct Target {
     pub(crate) weight: f64,
     /// Lines that may use it, with its position in each.
     pub(crate) lines: Vec<(LineNo, u32)>,
+}
+
+/// Logarithm of the time of a target's replies by the time that its route leads to expect.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    mean: f64,
+    seen: u32,
+}
+
+impl Pace {
+    /// Replies before which nothing is concluded.
+    const FEW: u32 = 5;
+    /// Weight of the latest reply, once many were seen.
+    const LEAST_WEIGHT: f64 = 0.1;
+    /// Least factor that is told from chance.
+    const SLOW: f64 = 2.0;
+
+    /// Takes the time of a reply by the expected one.
+    pub(crate) fn take(&mut self, ratio: f64) {
+        self.seen = self.seen.saturating_add(1);
+        let weight = (1.0 / f64::from(self.seen)).max(Self::LEAST_WEIGHT);
+        self.mean += weight * (ratio.clamp(0.01, 100.0).ln() - self.mean);
+    }
+
+    /// Factor by which replies take longer than those of the route; 1 unless that is plain.
+    pub(crate) fn slowness(self) -> f64 {
+        let factor = self.mean.exp();
+        if self.seen >= Self::FEW && factor >= Self::SLOW {
+            factor
+        } else {
+            1.0
+        }
+    }
 }
 
 /// A provider's route to a model.
@@ -113,6 +148,7 @@ impl Targets {
                 is_open: true,
                 rank: 0,
                 in_flight: 0,
+                pace: Pace::default(),
                 last_use: 0,
                 choices: [0; 5],
                 lines: Vec::new(),
@@ -234,4 +270,27 @@ fn weight(groups: &[Arc<QuotaGroup>]) -> f64 {
         }
     });
     a_minute.min_by(f64::total_cmp).unwrap_or(1.0).max(1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_slow_when_several_replies_took_twice_as_long_as_those_of_its_route() {
+        let after = |ratios: &[f64]| {
+            let mut pace = Pace::default();
+            for ratio in ratios {
+                pace.take(*ratio);
+            }
+            pace.slowness()
+        };
+        let is = |pace: f64, factor: f64| (pace - factor).abs() < 1e-9;
+        assert!(is(after(&[6.0; 4]), 1.0), "a few replies show nothing");
+        assert!(is(after(&[6.0; 5]), 6.0));
+        assert!(is(after(&[1.6, 0.7, 1.4, 1.2, 1.9, 1.1]), 1.0), "chance");
+        let mut recovered = vec![6.0; 50];
+        recovered.extend(vec![1.0; 20]);
+        assert!(is(after(&recovered), 1.0));
+    }
 }

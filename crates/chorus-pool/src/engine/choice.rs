@@ -22,6 +22,10 @@ const RANK_FOR_PREFIX: u32 = 4;
 const PREFIXES: usize = 10_000;
 /// Length of a prefix from which the calls after the first wait for it.
 const STAGGERED: u32 = 4_096;
+/// Time before the first token of a short prompt, and tokens read in a millisecond, of providers as they are: only
+/// slow accounts are judged by them.
+const FIRST_TOKEN: Millis = Millis(500);
+const READ_PER_MS: u64 = 10;
 /// Longest wait for the first call with a prefix.
 const LEAD: Millis = Millis(3_000);
 
@@ -133,7 +137,8 @@ impl Engine {
             } else {
                 0
             };
-            slower + target.rank
+            let slow = ((target.pace.slowness() - 1.0) * 4.0) as u32;
+            slower + slow + target.rank
         };
         let key = |one: &Fitting| {
             let target = self.targets.target(one.target);
@@ -167,6 +172,39 @@ impl Engine {
             Some(_) => ChoiceReason::Turn,
         };
         (first.target, because)
+    }
+
+    /// Returns true if a call ends later on the slow targets that fit than if it waits for another one, and so late
+    /// that it prolongs the work of the pool. While much work waits, slow targets do their part of it.
+    pub(super) fn is_late_on(
+        &self,
+        fits: &[Fitting],
+        row: RowId,
+        alternative: Timestamp,
+        drain: Millis,
+        now: Timestamp,
+    ) -> bool {
+        let row = self.rows.row(row);
+        let is_late = |one: &Fitting| {
+            let slowness = self.targets.target(one.target).pace.slowness();
+            if slowness <= 1.0 {
+                return false;
+            }
+            let route = self.targets.route_of(one.target);
+            let (provider, model) = (&route.provider, &route.row);
+            let estimate = self
+                .estimator
+                .estimate(provider, model, row.kind, &row.size);
+            let pace = self.estimator.pace(provider, &model.slug);
+            let begins = FIRST_TOKEN.0 + estimate.input / READ_PER_MS;
+            let time = |tokens: u64| Millis((tokens as f64 * pace) as u64 + begins);
+            let (service, longest) = (time(estimate.output_p50), time(estimate.output_p90));
+            let slow = |millis: Millis| Millis((millis.0 as f64 * slowness) as u64);
+            let after = row.path_after(service);
+            let is_later = now + slow(service) > alternative + service;
+            is_later && slow(longest).0 + after.0 > drain.0.max(longest.0 + after.0)
+        };
+        fits.iter().all(is_late)
     }
 
     /// A target that has the start of the prompt in its cache, is no worse by much and has no more than its share of

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use chorus_core::id::LeaseId;
-use chorus_core::limit::{CallEstimate, Candidate, Demand};
+use chorus_core::limit::{CallEstimate, Candidate, Demand, ObstacleKind};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::Engine;
@@ -20,6 +20,8 @@ const FEW: usize = 64;
 const COMPARED: usize = 16;
 /// Number of targets about which the limiter is asked again at a poll.
 const DOUBTED: usize = 16;
+/// Time after which a waiting call renews its booking at the limiter.
+const RENEWED: Millis = Millis(1_000);
 /// Wait of a head from which calls behind it may pass below its booking.
 const PASSED_AFTER: Millis = Millis(5_000);
 /// Number of calls behind a waiting head that may pass.
@@ -62,6 +64,10 @@ impl Engine {
                 }
                 Found::Never(message) => self.refuse(row, message),
                 Found::Wait(blocked) => {
+                    if let Some(target) = self.to_book(number, &blocked, now) {
+                        let because = ChoiceReason::Only;
+                        return Some(self.ask(number, row, target, because, now));
+                    }
                     let passing = self.block(number, *blocked, order, now);
                     if let Some(question) = passing {
                         return Some(question);
@@ -70,6 +76,21 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// Target that the limiter is asked about although the call does not fit yet, so that the call books it there:
+    /// calls of other processes would else take what comes back first. Only calls with a waiting person do so.
+    fn to_book(&self, number: LineNo, blocked: &Blocked, now: Timestamp) -> Option<TargetId> {
+        let waits_for_limit = matches!(
+            blocked.cause,
+            Some(Cause::Group(_, ObstacleKind::Limit { .. }))
+        );
+        if !waits_for_limit || !self.rows.row(blocked.row).is_interactive {
+            return None;
+        }
+        let asked = self.lines.line(number)?.asked;
+        let is_booked = asked.is_some_and(|(row, at)| row == blocked.row && now < at + RENEWED);
+        blocked.target.filter(|_| !is_booked)
     }
 
     /// Looks at the head of a line from now on.
@@ -127,6 +148,13 @@ impl Engine {
     fn head_of(&mut self, number: LineNo, now: Timestamp) -> Option<(HeadOrder, RowId)> {
         let drain = self.drain(number, now);
         let line = self.lines.line(number)?;
+        // Interactive calls go in the order in which they came: the one that is asked for books until it goes, and no
+        // longer path takes its place.
+        let drain = if line.key.is_task {
+            drain
+        } else {
+            Millis(u64::MAX)
+        };
         let rows = &self.rows;
         let overdue_at = |row: RowId| rows.row(row).overdue_at;
         let head = line.calls.head(drain, overdue_at, now)?;
@@ -163,6 +191,7 @@ impl Engine {
             return Found::Never("there is no credential for it".to_owned());
         };
         let mut tree = std::mem::take(&mut line.tree);
+        let drain = self.drain(number, now);
         let Some(line) = self.lines.line(number) else {
             return Found::Never("there is no credential for it".to_owned());
         };
@@ -182,6 +211,10 @@ impl Engine {
             }
         });
         self.counts.looked += tree.looked - looked;
+        let alternative = seen.waits.map_or(at, |(first, _, _)| first.min(at));
+        if alternative != NEVER && self.is_late_on(&seen.fits, row, alternative, drain, now) {
+            seen.fits.clear();
+        }
         let found = if seen.fits.is_empty() {
             self.waits(line, row, order, estimates, seen, at, number, now)
         } else {
@@ -433,6 +466,9 @@ impl Engine {
         };
         self.counts.asked += 1;
         self.asked.insert(row.lease);
+        if let Some(line) = self.lines.all[number as usize].as_mut() {
+            line.asked = Some((row_no, now));
+        }
         Question {
             lease: row.lease,
             row: row_no,

@@ -13,6 +13,8 @@ use crate::endpoint_index::Endpoint;
 use crate::estimate::UsageSample;
 use crate::targets::{NEVER, TargetId};
 
+/// Produced tokens from which a reply shows the pace of its account.
+const LEAST_PRODUCED: u64 = 32;
 /// Time that is always past: a target that is open.
 const OPEN: Timestamp = Timestamp(i64::MIN);
 
@@ -20,6 +22,7 @@ impl Engine {
     /// Learns from the end of a call at `at`.
     pub(crate) fn call_ended(&mut self, call: &CallSummary, at: Timestamp, now: Timestamp) {
         if let Some(usage) = call.usage.filter(|_| call.complete) {
+            self.learn_pace(call, usage.output);
             self.estimator.learn(&UsageSample {
                 provider: call.provider.clone(),
                 model: call.model.clone(),
@@ -55,6 +58,23 @@ impl Engine {
             .ended(provider, model, account, RouteReport::Ignored, now);
         self.account_changed(account, provider, now);
         self.route_changed(provider, model, now);
+    }
+
+    /// Compares the time of a reply with what its route leads to expect. Short replies show little of the pace.
+    fn learn_pace(&mut self, call: &CallSummary, produced: u64) {
+        let route = self.targets.route_number(&call.provider, &call.model);
+        let Some(route) = route.filter(|_| produced >= LEAST_PRODUCED) else {
+            return;
+        };
+        let expected = self.estimator.pace(&call.provider, &call.model) * produced as f64;
+        let ratio = call.took.0.max(1) as f64 / expected.max(1.0);
+        let of_account = self.targets.of_account(call.account, &call.provider);
+        for target in of_account.to_vec() {
+            let target = self.targets.target_mut(target);
+            if target.route == route {
+                target.pace.take(ratio);
+            }
+        }
     }
 
     /// One call fewer is under way on the account's target of a model.

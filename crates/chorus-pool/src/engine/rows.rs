@@ -217,6 +217,11 @@ impl Row {
         }
     }
 
+    /// Rest of the path after a call of this length.
+    pub(crate) fn path_after(&self, own: Millis) -> Millis {
+        Millis(u64::from(self.path).saturating_sub(own.0))
+    }
+
     pub(crate) const fn sequence(&self) -> u32 {
         self.sequence
     }

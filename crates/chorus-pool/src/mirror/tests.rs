@@ -213,3 +213,43 @@ fn the_fraction_of_a_level_follows_from_the_time_at_which_the_limit_is_full() {
         "the refill begins half a second later"
     );
 }
+
+#[test]
+fn a_level_that_shows_no_bookings_does_not_undo_the_refusal_for_one_at_once() {
+    let mut mirror = tokens();
+    let booked = Obstacle {
+        kind: ObstacleKind::InteractiveCall,
+        ..obstacle(Dimension::InputTokens)
+    };
+    let fit = |mirror: &Mirror, now| at(mirror.fit(&call(1), 0, 0, Timestamp(now)));
+    mirror.refused(
+        &call(1),
+        Some(&booked),
+        Some(Timestamp(5_000)),
+        Timestamp(10),
+    );
+    assert_eq!(fit(&mirror, 10), Some(5_000));
+    mirror.learn(&level(10, 30_000, None), Timestamp(10));
+    assert_eq!(
+        fit(&mirror, 10),
+        Some(60),
+        "two processes would ask for ever"
+    );
+    assert_eq!(
+        fit(&mirror, 60),
+        Some(0),
+        "a change may have ended the booking"
+    );
+    mirror.refused(
+        &call(1),
+        Some(&booked),
+        Some(Timestamp(5_000)),
+        Timestamp(70),
+    );
+    mirror.granted(&charge(Dimension::InputTokens, 1), Timestamp(80));
+    assert_eq!(
+        fit(&mirror, 80),
+        Some(0),
+        "a grant is newer than the refusal"
+    );
+}

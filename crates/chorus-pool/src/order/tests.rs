@@ -244,10 +244,35 @@ fn a_call_that_is_overdue_goes_before_every_longer_path() {
     bench.push(place(1, 1, 0));
     bench.push(place(2, 90_000, 5));
     let due = overdue(Millis(3_000), Timestamp(0));
-    assert_eq!(due, Timestamp(9_500), "half as long again and five seconds");
+    assert_eq!(
+        due,
+        Timestamp(12_500),
+        "two and a half times and five seconds"
+    );
     let head = |now| bench.line.head(Millis(0), |_| due, Timestamp(now));
-    assert_eq!(head(9_499).map(|head| head.row), Some(2));
-    assert_eq!(head(9_500).map(|head| head.row), Some(1));
+    assert_eq!(head(12_499).map(|head| head.row), Some(2));
+    assert_eq!(head(12_500).map(|head| head.row), Some(1));
+}
+
+#[test]
+fn a_call_goes_before_longer_paths_as_soon_as_it_would_be_overdue_after_all_that_waits() {
+    let head = |drain, now| {
+        let mut bench = Bench::default();
+        bench.payer("a", None);
+        bench.push(place(1, 1, 0));
+        bench.push(place(2, 90_000, 5));
+        let due = |_| Timestamp(20_000);
+        let head = bench.line.head(Millis(drain), due, Timestamp(now));
+        head.map(|head| head.row)
+    };
+    assert_eq!(head(9_000, 10_500), Some(2));
+    assert_eq!(head(9_000, 11_000), Some(1));
+    assert_eq!(
+        head(50_000, 9_999),
+        Some(2),
+        "not in the first half of its time"
+    );
+    assert_eq!(head(50_000, 10_000), Some(1));
 }
 
 #[test]
