@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chorus_core::catalog::Model;
 use chorus_core::id::ProviderId;
-use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
+use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, RawString, Table, value};
 
 use crate::cli::{ModelCommand, NewModelArgs};
 use crate::config::Config;
@@ -65,6 +65,8 @@ fn list(config: &Config, provider: Option<&str>, is_json: bool) -> anyhow::Resul
 /// Writes a row, in the place of one with the same name.
 fn add(file: &Path, new: &NewModelArgs) -> anyhow::Result<Exit> {
     let mut document = read(file)?;
+    // Comments after the last row stay before a new one.
+    let comments = document.trailing().as_str().unwrap_or_default().to_owned();
     let rows = rows(&mut document)?;
     let is_known = find(rows, &new.slug).is_some();
     match find(rows, &new.slug) {
@@ -75,7 +77,9 @@ fn add(file: &Path, new: &NewModelArgs) -> anyhow::Result<Exit> {
         None => {
             let mut row = Table::new();
             fill(&mut row, new);
+            row.decor_mut().set_prefix(comments);
             rows.push(row);
+            document.set_trailing("");
         }
     }
     write(file, &document)?;
@@ -92,7 +96,28 @@ fn remove(file: &Path, slug: &str) -> anyhow::Result<Exit> {
         let message = format!("{} has no model {slug:?}", file.display());
         return Err(Failure::new(ErrorCode::InvalidArgument, message).into());
     };
+    let prefix = |row: &Table| {
+        row.decor()
+            .prefix()
+            .and_then(RawString::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let comments = rows.get(at).map(prefix).unwrap_or_default();
     rows.remove(at);
+    match rows.get_mut(at) {
+        Some(next) => {
+            let comments = format!("{comments}{}", prefix(next));
+            next.decor_mut().set_prefix(comments);
+        }
+        None => {
+            let comments = format!(
+                "{comments}{}",
+                document.trailing().as_str().unwrap_or_default()
+            );
+            document.set_trailing(comments);
+        }
+    }
     write(file, &document)?;
     println!("{slug} is removed from {}.", file.display());
     Ok(Exit::Done)
