@@ -219,3 +219,25 @@ impl Cell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::quantile;
+    use super::*;
+
+    #[test]
+    fn interactive_calls_beside_tasks_of_another_process_end_and_wait_less_than_as_tasks() {
+        let wait = |interactive| {
+            let cell = Cell {
+                interactive,
+                size_percent: 20,
+                ..Cell::plain(Shape::Flat, Charging::Admission)
+            };
+            let measured = cell.run(1).expect("a run above its bound");
+            assert!(measured.outcome.is_complete());
+            quantile(&measured.outcome.interactive_waits, 0.95)
+        };
+        let (first, as_tasks) = (wait(Interactive::First), wait(Interactive::AsTasks));
+        assert!(first * 3 < as_tasks, "{first} ms and {as_tasks} ms");
+    }
+}

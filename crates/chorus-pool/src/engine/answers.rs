@@ -7,7 +7,7 @@ use chorus_core::port::limit_state::LimiterError;
 use chorus_core::time::{Millis, Timestamp};
 
 use super::Engine;
-use super::find::Question;
+use super::find::{ASKED_AGAIN, Question, RENEWED};
 use super::lines::{Blocked, LineState};
 use crate::decided::Decided;
 use crate::order::Fairness;
@@ -38,6 +38,16 @@ impl Engine {
             Ok(Reserved::Granted(lease)) => return self.granted(question, lease, now),
             Ok(Reserved::Wait { at, obstacle }) => {
                 self.refused(question, at, obstacle.as_ref(), now);
+                if question.demand.interactive {
+                    // It is asked again when its booking is due; the calls behind it are looked at as well.
+                    let latest = now + RENEWED;
+                    let again = at.map_or(latest, |at| at.clamp(now + ASKED_AGAIN, latest));
+                    if let Some(line) = self.lines.line_mut(question.line) {
+                        line.asked.retain(|(row, _)| *row != question.row);
+                        line.asked.push((question.row, again));
+                    }
+                    self.open_line(question.line);
+                }
             }
             Ok(Reserved::Never(_)) => {
                 if let Some(line) = self.lines.line_mut(question.line) {

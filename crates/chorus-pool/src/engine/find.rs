@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use chorus_core::id::LeaseId;
-use chorus_core::limit::{CallEstimate, Candidate, Demand, ObstacleKind};
+use chorus_core::limit::{CallEstimate, Candidate, Demand};
 use chorus_core::time::{Millis, Timestamp};
 
 use super::Engine;
@@ -21,7 +21,13 @@ const COMPARED: usize = 16;
 /// Number of targets about which the limiter is asked again at a poll.
 const DOUBTED: usize = 16;
 /// Time after which a waiting call renews its booking at the limiter.
-const RENEWED: Millis = Millis(1_000);
+pub(super) const RENEWED: Millis = Millis(1_000);
+/// Least time between two questions about a call that books.
+pub(super) const ASKED_AGAIN: Millis = Millis(20);
+/// Number of calls with a waiting person that book beside the head.
+const BESIDE: usize = 32;
+/// Number of other targets among which a waiting call books.
+const BOOKED_AMONG: usize = 15;
 /// Wait of a head from which calls behind it may pass below its booking.
 const PASSED_AFTER: Millis = Millis(5_000);
 /// Number of calls behind a waiting head that may pass.
@@ -64,9 +70,8 @@ impl Engine {
                 }
                 Found::Never(message) => self.refuse(row, message),
                 Found::Wait(blocked) => {
-                    if let Some(target) = self.to_book(number, &blocked, now) {
-                        let because = ChoiceReason::Only;
-                        return Some(self.ask(number, row, target, because, now));
+                    if let Some(question) = self.to_book(number, &blocked, now) {
+                        return Some(question);
                     }
                     let passing = self.block(number, *blocked, order, now);
                     if let Some(question) = passing {
@@ -78,19 +83,40 @@ impl Engine {
         None
     }
 
-    /// Target that the limiter is asked about although the call does not fit yet, so that the call books it there:
-    /// calls of other processes would else take what comes back first. Only calls with a waiting person do so.
-    fn to_book(&self, number: LineNo, blocked: &Blocked, now: Timestamp) -> Option<TargetId> {
-        let waits_for_limit = matches!(
-            blocked.cause,
-            Some(Cause::Group(_, ObstacleKind::Limit { .. }))
-        );
-        if !waits_for_limit || !self.rows.row(blocked.row).is_interactive {
+    /// Question about a call that does not fit yet, so that it books at the limiter: calls of other processes would
+    /// else take what comes back first. Only calls with a waiting person do so, each where it fits soonest beside
+    /// the bookings of those before it.
+    fn to_book(&mut self, number: LineNo, blocked: &Blocked, now: Timestamp) -> Option<Question> {
+        let waits_for_limit = matches!(blocked.cause, Some(Cause::Group(..) | Cause::Booked));
+        let target = blocked.target.filter(|_| waits_for_limit)?;
+        if !self.rows.row(blocked.row).is_interactive {
             return None;
         }
-        let asked = self.lines.line(number)?.asked;
-        let is_booked = asked.is_some_and(|(row, at)| row == blocked.row && now < at + RENEWED);
-        blocked.target.filter(|_| !is_booked)
+        let line = self.lines.line_mut(number)?;
+        line.asked.retain(|(_, at)| now < *at);
+        if line.asked.iter().any(|(row, _)| *row == blocked.row) {
+            return None;
+        }
+        line.asked.push((blocked.row, now + RENEWED));
+        let others = line.targets.iter().filter(|one| **one != target);
+        let others: Vec<TargetId> = others.copied().collect();
+        let mut question = self.ask(number, blocked.row, target, ChoiceReason::Only, now);
+        let is_open = |one: &&TargetId| self.targets.target(**one).opens <= now;
+        for other in others.iter().filter(is_open).take(BOOKED_AMONG) {
+            let target = self.targets.target(*other);
+            let mut estimates = blocked.estimates.iter();
+            let Some((_, estimate)) = estimates.find(|(route, _)| *route == target.route) else {
+                continue;
+            };
+            question.demand.candidates.push(Candidate {
+                credential: target.credential,
+                groups: target.configs.clone(),
+                estimate: *estimate,
+                rank: target.rank,
+                floor_permille: self.settings.floor_permille,
+            });
+        }
+        Some(question)
     }
 
     /// Looks at the head of a line from now on.
@@ -374,9 +400,17 @@ impl Engine {
             self.sorted.remove(&(stored, number));
         }
         self.book(number, &mut blocked);
-        let passing = self.passing(number, &blocked, order, now);
-        let wakes_at = blocked.wakes_at;
+        let is_task = self.lines.line(number)?.key.is_task;
+        let passing = if is_task {
+            self.passing(number, &blocked, order, now)
+        } else {
+            self.beside(number, &mut blocked, order, now)
+        };
         let line = self.lines.line_mut(number)?;
+        let asked_at = line.asked.iter().map(|(_, at)| *at).min();
+        let asked_at = asked_at.map_or(NEVER, |at| at.max(now + Millis(1)));
+        blocked.wakes_at = blocked.wakes_at.min(asked_at);
+        let wakes_at = blocked.wakes_at;
         line.order = None;
         line.state = LineState::Blocked(Box::new(blocked));
         self.wakes.insert((wakes_at, number));
@@ -439,6 +473,37 @@ impl Engine {
         None
     }
 
+    /// Looks at the calls behind a head with a waiting person: each books for itself, and goes when it fits.
+    fn beside(
+        &mut self,
+        number: LineNo,
+        blocked: &mut Blocked,
+        order: HeadOrder,
+        now: Timestamp,
+    ) -> Option<Question> {
+        let behind = self.lines.line(number)?.calls.after_head(BESIDE);
+        let behind = behind.into_iter().filter(|row| *row != blocked.row);
+        for row in behind.collect::<Vec<_>>() {
+            let order = HeadOrder {
+                sequence: u32::MAX,
+                ..order
+            };
+            match self.find(number, row, order, now) {
+                Found::On(target, because) => {
+                    return Some(self.ask(number, row, target, because, now));
+                }
+                Found::Wait(waits) => {
+                    blocked.wakes_at = blocked.wakes_at.min(waits.wakes_at);
+                    if let Some(question) = self.to_book(number, &waits, now) {
+                        return Some(question);
+                    }
+                }
+                Found::Never(_) => {}
+            }
+        }
+        None
+    }
+
     /// The question whether a call may go on a target.
     fn ask(
         &mut self,
@@ -466,9 +531,6 @@ impl Engine {
         };
         self.counts.asked += 1;
         self.asked.insert(row.lease);
-        if let Some(line) = self.lines.all[number as usize].as_mut() {
-            line.asked = Some((row_no, now));
-        }
         Question {
             lease: row.lease,
             row: row_no,

@@ -46,8 +46,8 @@ pub(super) struct Line {
     pub(super) share: usize,
     rates: Rates,
     rates_at: Timestamp,
-    /// Call that the limiter was asked for last, and when.
-    pub(super) asked: Option<(RowId, Timestamp)>,
+    /// Calls that booked at the limiter, and when it is asked for them again.
+    pub(super) asked: Vec<(RowId, Timestamp)>,
     /// Targets of which the limiter said that this call never fits there.
     pub(super) never: Option<(RowId, Vec<TargetId>)>,
     /// Position from which targets are doubted at the next poll.
@@ -180,7 +180,7 @@ impl Engine {
             share: 0,
             rates: Rates::default(),
             rates_at: Timestamp(i64::MIN),
-            asked: None,
+            asked: Vec::new(),
             never: None,
             doubted: 0,
             weight: 0.0,
