@@ -6,6 +6,7 @@
 //! which it fits first and is not delayed.
 
 mod answers;
+mod changes;
 mod choice;
 mod find;
 mod learning;
