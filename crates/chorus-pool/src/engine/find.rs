@@ -68,7 +68,7 @@ impl Engine {
                 }
                 Found::Never(message) => self.refuse(row, message),
                 Found::Wait(blocked) => {
-                    if let Some(question) = self.to_book(number, &blocked, now) {
+                    if let Some(question) = self.booking_question(number, &blocked, now) {
                         return Some(question);
                     }
                     let passing = self.block(number, *blocked, order, now);
@@ -84,7 +84,12 @@ impl Engine {
     /// Question about a call that does not fit yet, so that it books at the limiter: calls of other processes would
     /// else take what comes back first. Only calls with a waiting person do so, each where it fits soonest beside
     /// the bookings of those before it.
-    fn to_book(&mut self, number: LineNo, blocked: &Blocked, now: Timestamp) -> Option<Question> {
+    fn booking_question(
+        &mut self,
+        number: LineNo,
+        blocked: &Blocked,
+        now: Timestamp,
+    ) -> Option<Question> {
         let waits_for_limit = matches!(blocked.cause, Some(Cause::Group(..) | Cause::Booked));
         let target = blocked.target.filter(|_| waits_for_limit)?;
         if !self.rows.row(blocked.row).is_interactive {
@@ -492,7 +497,7 @@ impl Engine {
                 }
                 Found::Wait(waits) => {
                     blocked.wakes_at = blocked.wakes_at.min(waits.wakes_at);
-                    if let Some(question) = self.to_book(number, &waits, now) {
+                    if let Some(question) = self.booking_question(number, &waits, now) {
                         return Some(question);
                     }
                 }

@@ -207,7 +207,7 @@ async fn a_tenants_project_runs_on_that_tenants_own_accounts() {
     ]);
     assert_eq!(
         removed.status.code(),
-        Some(1),
+        Some(64),
         "accounts of other tenants are not there: {}",
         output_text(&removed)
     );
