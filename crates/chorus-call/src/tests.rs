@@ -295,8 +295,9 @@ fn a_streamed_call_is_reported_observed_and_ended() {
     let reply = report.reply.expect("a reply").reply;
     assert_eq!(reply.text(), "one two");
     assert_eq!(report.usage.map(|usage| usage.output), Some(7));
-    // The header showed 4,000 before the seven tokens were charged at the end.
-    assert_eq!(fixture.state(), (1, 0, 3_993));
+    // The header showed 4,000. It may have counted the 50 tokens that the call still held, so it bounds the level from
+    // above only; the seven tokens were charged at the end.
+    assert_eq!(fixture.state(), (1, 0, 4_043));
 }
 
 /// Observer that notes the output tokens left shortly after each piece.
@@ -335,7 +336,8 @@ fn headers_are_followed_at_the_first_byte_of_a_reply() {
     };
     let report = fixture.run(&mut watcher, pending());
     assert_eq!(report.ending, Ending::Complete);
-    assert_eq!(watcher.left.first(), Some(&4_000), "{:?}", watcher.left);
+    // The 50 tokens that the call holds may be in the header's 4,000 already.
+    assert_eq!(watcher.left.first(), Some(&4_050), "{:?}", watcher.left);
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl Engine {
         let expected = self.estimator.pace(&call.provider, &call.model) * produced as f64;
         let ratio = call.took.0.max(1) as f64 / expected.max(1.0);
         let of_account = self.targets.of_account(call.account, &call.provider);
-        for target in of_account.to_vec() {
+        let of_account = of_account.to_vec();
+        for target in of_account {
             let target = self.targets.target_mut(target);
             if target.route == route {
                 target.pace.take(ratio);
