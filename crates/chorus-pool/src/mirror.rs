@@ -24,6 +24,8 @@ const TRAVEL: f64 = 500.0;
 /// Levels show no bookings, and a call that is asked for on several groups moves its own from one to the next, with
 /// a hint for each: without a pause those hints would follow each other for ever.
 const KEPT: Millis = Millis(50);
+/// Binary logarithm of the longest time, in milliseconds, for which repeated refusals hold against levels.
+const LONGEST_REFUSAL: u32 = 9;
 
 /// Levels of the limits of one [`QuotaGroup`].
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub(crate) struct Mirror {
     granted_at: Option<Timestamp>,
     /// Last refusal since the newest grant: levels show the group no fuller until its end.
     refused_until: Option<(Timestamp, ObstacleKind)>,
+    /// Number of refusals since the newest grant: each doubles the time for which the last one holds against levels.
+    refusals: u32,
     is_doubted: bool,
 }
 
@@ -133,6 +137,7 @@ impl Mirror {
             news_at: now,
             granted_at: None,
             refused_until: None,
+            refusals: 0,
             is_doubted: false,
         }
     }
@@ -217,7 +222,8 @@ impl Mirror {
             }
             headroom = headroom.min(meter.share_left(need, now));
         }
-        if self.is_doubted {
+        let is_refused = self.refused_until.is_some_and(|(until, _)| until > now);
+        if self.is_doubted && !is_refused {
             let headroom = headroom.max(0);
             return Fit::Now { headroom };
         }
@@ -266,7 +272,7 @@ impl Mirror {
             }
         }
         self.in_flight += 1;
-        (self.closed, self.refused_until) = (None, None);
+        (self.closed, self.refused_until, self.refusals) = (None, None, 0);
         // A doubt ends with a refusal: more may have come back than this call took.
         (self.news_at, self.granted_at) = (now, Some(lease.granted_at));
     }
@@ -283,9 +289,11 @@ impl Mirror {
         let until = at.map(|at| at.max(now + Millis(1)));
         self.refused_until = obstacle.map(|obstacle| match obstacle.kind {
             kind @ (ObstacleKind::InteractiveCall | ObstacleKind::BookedCall) => (now + KEPT, kind),
-            // A level of the same instant is no newer than the answer.
-            kind => (now + Millis(1), kind),
+            // A level of the same instant is no newer than the answer. One that contradicts it again and again is not
+            // followed at once, so that other groups are asked.
+            kind => (now + Millis(1 << self.refusals.min(LONGEST_REFUSAL)), kind),
         });
+        self.refusals += 1;
         match obstacle.map(|obstacle| obstacle.kind) {
             Some(ObstacleKind::Limit { dimension }) => {
                 let meters = self.meters.iter_mut();
@@ -297,8 +305,10 @@ impl Mirror {
                 }
             }
             kind => {
+                // The limiter's clock may be behind.
+                let least = self.refused_until.map(|(until, _)| until);
                 self.closed = Some(Closed {
-                    until,
+                    until: until.map(|until| least.map_or(until, |least| until.max(least))),
                     kind: kind.unwrap_or(ObstacleKind::CallsInFlight),
                 });
             }

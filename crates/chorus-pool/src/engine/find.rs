@@ -523,8 +523,6 @@ impl Engine {
         let estimate = self
             .estimator
             .estimate(provider, &route.row, row.kind, size);
-        let mut groups = target.groups.iter();
-        let is_doubted = groups.any(|group| self.targets.mirrors[*group as usize].is_doubted());
         let candidate = Candidate {
             credential: target.credential,
             groups: target.configs.clone(),
@@ -546,8 +544,8 @@ impl Engine {
                 interactive: row.is_interactive,
                 not_after: now + self.settings.lease_lasts,
                 candidates: vec![candidate],
-                // A call that the mirror expects to fit has nothing to book.
-                books: row.is_interactive || is_doubted,
+                // Heads of tasks book in the engine: at the limiter they would keep out calls that go before them.
+                books: row.is_interactive,
             },
         }
     }
