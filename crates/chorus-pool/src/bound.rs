@@ -2,7 +2,7 @@
 //!
 //! Three closed forms, each valid alone: the critical path, the supply of rates for any set of jobs, and the supply
 //! of slots. The joint linear programme is stronger, because one station must satisfy all dimensions at once; its
-//! dual prices are a [`Certificate`] that [`verify`] checks without a solver. [`bottlenecks`] reads the same prices
+//! dual prices are a [`Certificate`] that [`verify`] checks without a solver. [`bottlenecks()`] reads the same prices
 //! as the share that each limit has in the makespan. Benchmarks compare real runs with [`Bound`].
 
 mod bottlenecks;

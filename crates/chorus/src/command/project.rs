@@ -1,4 +1,4 @@
-//! `chorus project …`, through a [connection] on this machine or to a server.
+//! `chorus project …`, through a [connection](crate::connection) on this machine or to a server.
 
 mod show;
 
