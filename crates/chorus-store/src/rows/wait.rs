@@ -60,10 +60,11 @@ mod tests {
 
     #[test]
     fn lines_share_a_reading_and_none_is_left_out() {
-        assert_eq!(share(2_000, 1), 512);
+        assert_eq!(share(2_000, 1), 2_000);
+        assert_eq!(share(10_000, 1), 2_048);
         assert_eq!(share(2_000, 10), 200);
         assert_eq!(share(2_000, 100_000), 8);
         assert_eq!(share(3, 1), 3);
-        assert_eq!(share(2_000, 0), 512);
+        assert_eq!(share(2_000, 0), 2_000);
     }
 }

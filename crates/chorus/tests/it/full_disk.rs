@@ -89,7 +89,7 @@ async fn a_run_on_a_full_disk_reports_it_and_resumes_with_free_space() {
         return;
     }
     // Nothing fits; the submission fits but not the work; some of the work fits.
-    for (left, accepted) in [(0, false), (48, false), (120, true), (170, true)] {
+    for (left, accepted) in [(0, false), (48, false), (180, true), (240, true)] {
         let fixture = fixture("data").await;
         let script = format!(
             "fill {left}\n{RUN} && exit 98\nroom\n\
