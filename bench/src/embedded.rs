@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
+use chorus_bench::machine_clock::MachineClock;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::brief::{Attachment, Brief, Options};
 use chorus_core::id::{
@@ -30,7 +31,6 @@ use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use chorus_worker::Worker;
 use tokio::sync::Notify;
 
-use crate::clock::MachineClock;
 use crate::instant::Instant;
 use crate::{Kind, brief as generated};
 

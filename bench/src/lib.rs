@@ -6,6 +6,7 @@
 
 #[cfg(feature = "services")]
 pub mod cluster;
+pub mod machine_clock;
 pub mod pool;
 pub mod time;
 pub mod usage;

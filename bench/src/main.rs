@@ -5,7 +5,6 @@
 //! in-memory store.
 
 mod brief;
-mod clock;
 #[cfg(feature = "distributed")]
 mod distributed;
 mod embedded;

@@ -53,6 +53,8 @@ pub struct DeliveryRow {
     pub dispatched_at: i64,
     /// Time of the claim.
     pub claimed_at: Option<i64>,
+    /// Pool of the worker that was to take it.
+    pub pool: String,
     /// Holder: boot and nonce.
     pub holder: Option<String>,
     /// Time of the end.
@@ -120,6 +122,7 @@ by_name!(DeliveryRow {
     task,
     dispatched_at,
     claimed_at,
+    pool,
     holder,
     ended_at,
     end_word,
@@ -174,7 +177,7 @@ impl Rows {
     /// All deliveries, in order of dispatch.
     pub async fn deliveries(&self) -> anyhow::Result<Vec<DeliveryRow>> {
         let rows = sqlx::query_as(
-            "SELECT attempt, epoch, project, task, dispatched_at, claimed_at, holder, ended_at, end_word, outcome, usage, cost \
+            "SELECT attempt, epoch, project, task, dispatched_at, claimed_at, pool, holder, ended_at, end_word, outcome, usage, cost \
              FROM deliveries ORDER BY dispatched_at, attempt, epoch",
         );
         Ok(rows.fetch_all(&self.pool).await?)

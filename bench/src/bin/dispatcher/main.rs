@@ -9,6 +9,7 @@ mod rows;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chorus_bench::machine_clock::MachineClock;
 use chorus_bench::time::{stopwatch, until};
 use chorus_bench::usage::cpu_ms;
 use chorus_core::id::{BootId, ProjectId, Tenant};
@@ -20,7 +21,7 @@ use chorus_limits::{Memory, Start};
 use chorus_store::sql::{DatabaseUrl, Pending, Store};
 use clap::Parser;
 
-use rows::{MachineClock, Queued};
+use rows::Queued;
 
 /// Time after which a measurement is given up.
 const DEADLINE: Duration = Duration::from_secs(300);

@@ -1,10 +1,9 @@
-//! Accounts, projects and queued attempts of the measurement, and the machine's clock.
+//! Accounts, projects and queued attempts of the measurement.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use chorus_bench::time::{now_ms, pause};
+use chorus_bench::time::now_ms;
 use chorus_core::artifact::ArtifactHash;
 use chorus_core::attempt::{CallSize, NewAttempt};
 use chorus_core::brief::Options;
@@ -15,16 +14,15 @@ use chorus_core::id::{
 };
 use chorus_core::limit::{Dimension, Limit, QuotaGroup, ReserveRule, Window};
 use chorus_core::money::MicroUsd;
+use chorus_core::port::Projects;
 use chorus_core::port::bus::{Record, Topic};
 use chorus_core::port::directory::{Entitlement, GroupOf, NewAccount, NewCredential, SealedSecret};
 use chorus_core::port::projects::{Commit, Committed, NewProject};
-use chorus_core::port::{Clock, Projects};
 use chorus_core::project::{Head, NewHead};
 use chorus_core::task_kind::{ModelRole, TaskKind};
 use chorus_core::time::{Millis, Timestamp};
 use chorus_pool::RoleModels;
 use chorus_store::sql::Store;
-use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 /// Pool of the one model.
@@ -35,27 +33,6 @@ const PROVIDER: &str = "anthropic";
 
 /// Attempts in one commit.
 const AT_ONCE: u32 = 1_000;
-
-/// Clock of this machine.
-pub(crate) struct MachineClock;
-
-impl Clock for MachineClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(now_ms())
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(pause(Duration::from_millis(at.since(self.now()).0)))
-    }
-
-    fn random_u128(&self) -> u128 {
-        Uuid::now_v7().as_u128()
-    }
-
-    fn random_below(&self, below: u64) -> u64 {
-        (Uuid::new_v4().as_u64_pair().1 >> 4) % below.max(1)
-    }
-}
 
 /// Catalogue of one model.
 pub(crate) fn catalog() -> Arc<Catalog> {

@@ -6,46 +6,51 @@ use super::Check;
 use crate::census::Census;
 use crate::runs::Run;
 
-/// Minimum share of a worker in a run without kills, in per cent. Pools get unequal parts of the work, as accounts have
-/// room, and their workers share those.
-const LEAST: usize = 2;
+/// Minimum work of a worker in a run without kills, in per cent of an even share of the deliveries of its pool. How
+/// much a pool gets depends on the room of its accounts.
+const LEAST: usize = 40;
 
 /// Checks that each of `workers` workers did its share of a run's deliveries.
 pub(crate) fn shares(census: &Census, run: &Run, workers: usize) -> Check {
-    let shares = by_worker(census, run);
-    let all: usize = shares.values().sum();
-    let per_cent: Vec<usize> = shares.values().map(|own| own * 100 / all.max(1)).collect();
+    let pools = by_pool(census, run);
+    let busy: usize = pools.values().map(BTreeMap::len).sum();
     let mut faults = Vec::new();
-    if shares.len() != workers {
-        faults.push(format!(
-            "{} workers did something, there are {workers}",
-            shares.len()
-        ));
+    if busy != workers {
+        faults.push(format!("{busy} workers did something, there are {workers}"));
     }
-    faults.extend(
-        per_cent
-            .iter()
-            .filter(|share| **share < LEAST)
-            .map(|share| format!("a worker did only {share} % of the work")),
-    );
+    for (pool, counts) in &pools {
+        let all: usize = counts.values().sum();
+        let little = counts
+            .values()
+            .filter(|own| **own * counts.len() * 100 < all * LEAST);
+        faults.extend(little.map(|own| {
+            format!("a worker did only {own} of the {all} deliveries of the pool {pool}")
+        }));
+    }
+    let shown: Vec<String> = pools
+        .iter()
+        .map(|(pool, counts)| format!("{pool} {:?}", counts.values().collect::<Vec<_>>()))
+        .collect();
     Check::new(
         "every worker did its share when none was killed",
-        format!("{per_cent:?} per cent of {all} deliveries"),
+        format!("deliveries of each: {}", shown.join(", ")),
         faults,
     )
 }
 
-/// Number of a run's deliveries that each worker held.
-fn by_worker<'a>(census: &'a Census, run: &Run) -> BTreeMap<&'a str, usize> {
+/// Number of a run's deliveries that each worker held, by pool.
+fn by_pool<'a>(census: &'a Census, run: &Run) -> BTreeMap<&'a str, BTreeMap<&'a str, usize>> {
     let of_run = census
         .deliveries
         .iter()
         .filter(|row| run.projects.values().any(|id| *id == row.project));
-    let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
-    for holder in of_run.filter_map(|row| row.holder.as_deref()) {
-        *shares
-            .entry(holder.split('.').next().unwrap_or(holder))
-            .or_default() += 1;
+    let mut pools: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for row in of_run {
+        if let Some(holder) = row.holder.as_deref() {
+            let worker = holder.split('.').next().unwrap_or(holder);
+            let counts = pools.entry(&row.pool).or_default();
+            *counts.entry(worker).or_default() += 1;
+        }
     }
-    shares
+    pools
 }

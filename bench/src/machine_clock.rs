@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use chorus_bench::time::{now_ms, pause};
 use chorus_core::port::Clock;
 use chorus_core::time::Timestamp;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use crate::time::{now_ms, pause};
+
 /// Clock of this machine.
-pub(crate) struct MachineClock;
+#[derive(Debug, Clone, Copy)]
+pub struct MachineClock;
 
 impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
