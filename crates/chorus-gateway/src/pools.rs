@@ -8,6 +8,7 @@ use axum::{Extension, Json};
 use chorus_core::attempt::{AttemptWait, QueuedAttempt, WaitReason};
 use chorus_core::id::{AttemptId, GroupId, ModelSlug, Pool, ProviderId};
 use chorus_core::limit::Dimension;
+use chorus_core::port::attempts::{QueueLine, QueueSelection};
 use chorus_core::port::directory::{Account, CredentialState, GroupOf};
 use chorus_core::task_kind::ModelRole;
 use chorus_core::time::Timestamp;
@@ -22,7 +23,7 @@ use crate::resource::{
     PoolResource, WaitResource,
 };
 
-/// Maximum number of queued calls that are counted.
+/// Maximum number of queued calls whose reasons are read; all are counted.
 const MAX_QUEUED: u32 = 10_000;
 
 /// `GET /v1/pools`
@@ -47,6 +48,8 @@ struct Facts<'a> {
     accounts: Vec<Account>,
     shown: Vec<AccountResource>,
     has_levels: bool,
+    /// Counts of the tenant's queued calls, and a part of them.
+    lines: Vec<QueueLine>,
     queued: Vec<QueuedAttempt>,
     waits: BTreeMap<AttemptId, AttemptWait>,
     slots: BTreeMap<Pool, u32>,
@@ -63,8 +66,10 @@ impl<'a> Facts<'a> {
             .map(|account| AccountResource::new(account, now))
             .collect();
         let has_levels = levels::add_to_accounts(state, &accounts, &mut shown).await;
-        let mut queued = ports.attempts.queued(MAX_QUEUED).await?;
+        let page = ports.attempts.read_queue(QueueSelection::Lines, MAX_QUEUED);
+        let (mut queued, mut lines) = page.await.map(|page| (page.rows, page.lines))?;
         queued.retain(|row| row.attempt.tenant == caller.tenant);
+        lines.retain(|line| line.tenant == caller.tenant);
         let projects: BTreeSet<_> = queued.iter().map(|row| row.attempt.project).collect();
         let mut waits = BTreeMap::new();
         for project in projects {
@@ -84,6 +89,7 @@ impl<'a> Facts<'a> {
             accounts,
             shown,
             has_levels,
+            lines,
             queued,
             waits,
             slots,
@@ -100,8 +106,8 @@ impl<'a> Facts<'a> {
             accounts.any(|account| serves(account, &model.slug, &model.routes))
         });
         let served = served.map(|model| model.pool.clone());
-        let queued = self.queued.iter();
-        let queued = queued.flat_map(|row| self.pools_of(row.attempt.kind.role()));
+        let queued = self.lines.iter();
+        let queued = queued.flat_map(|line| self.pools_of(line.kind.role()));
         served.chain(queued).collect()
     }
 
@@ -136,6 +142,8 @@ impl<'a> Facts<'a> {
             .iter()
             .filter(|row| self.pools_of(row.attempt.kind.role()).contains(pool))
             .collect();
+        let waiting = self.lines.iter();
+        let waiting = waiting.filter(|line| self.pools_of(line.kind.role()).contains(pool));
         let waits = queued.iter();
         let waits: Vec<AttemptWait> = waits
             .filter_map(|row| self.waits.get(&row.attempt.id).cloned())
@@ -151,7 +159,7 @@ impl<'a> Facts<'a> {
             credentials: self.counts(&names, &providers),
             slots: self.slots.get(pool).copied().unwrap_or(0),
             open: self.open.get(pool).copied().unwrap_or(0),
-            waiting: queued.len() as u64,
+            waiting: waiting.map(|line| line.calls).sum(),
             oldest_ms: queued.iter().map(|row| row.created_at).min(),
             waits: WaitResource::gather(&waits, &account_names),
             groups: self.groups(&names, &providers),

@@ -1,12 +1,18 @@
 //! Accounts, pools and the audit over HTTP: scopes, secrets, hostile names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chorus_accounts::AccountOperator;
+use chorus_core::artifact::ArtifactHash;
+use chorus_core::attempt::{CallSize, NewAttempt};
 use chorus_core::catalog::{Catalog, Provider};
+use chorus_core::id::{AttemptId, ProjectId, TaskId};
 use chorus_core::port::directory::CredentialState;
-use chorus_core::time::Millis;
+use chorus_core::port::projects::{Commit, Committed};
+use chorus_core::task_kind::{ModelRole, TaskKind};
+use chorus_core::time::{Millis, Timestamp};
 use chorus_vault::address::AddressPolicy;
 use chorus_vault::{EnvelopeKey, KeyCheck, KeyChecker, Liveness};
 use serde_json::{Value, json};
@@ -77,6 +83,12 @@ struct Caller<'a> {
     key: Option<String>,
 }
 
+/// The owner of a new key with these scopes.
+async fn caller<'a>(fixture: &Fixture, gateway: &'a TestGateway, scopes: &str) -> Caller<'a> {
+    let key = Some(key(fixture, scopes).await);
+    Caller { gateway, key }
+}
+
 impl Caller<'_> {
     fn headers(&self) -> Vec<(&str, &str)> {
         let key = self.key.iter();
@@ -102,18 +114,9 @@ impl Caller<'_> {
 async fn reading_and_changing_accounts_need_scopes_of_their_own() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let reader = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:read").await),
-    };
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write").await),
-    };
-    let client = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "projects:read projects:write").await),
-    };
+    let reader = caller(&fixture, &gateway, "accounts:read").await;
+    let writer = caller(&fixture, &gateway, "accounts:write").await;
+    let client = caller(&fixture, &gateway, "projects:read projects:write").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     let listed = reader.get("/v1/accounts").await;
     let text = String::from_utf8_lossy(&listed.body).into_owned();
@@ -144,10 +147,7 @@ async fn reading_and_changing_accounts_need_scopes_of_their_own() {
 async fn a_key_of_a_tenant_sees_and_changes_no_other_tenants_accounts() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     let every = "projects:read projects:write accounts:read accounts:write";
     let (_, stranger) = fixture.key("stranger", every, None).await;
@@ -171,10 +171,7 @@ async fn a_key_of_a_tenant_sees_and_changes_no_other_tenants_accounts() {
 async fn a_rotation_is_in_the_audit_with_the_key_that_asked_and_a_dead_key_changes_nothing() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write accounts:read").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write accounts:read").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     let path = "/v1/accounts/a@example.org/rotate";
     let dead = writer.post(path, &json!({"key": "dead-key-000"})).await;
@@ -212,10 +209,7 @@ async fn a_rotation_is_in_the_audit_with_the_key_that_asked_and_a_dead_key_chang
 async fn hostile_names_and_reasons_are_refused_or_shown_as_they_are() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write accounts:read").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write accounts:read").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     for name in [
         "%2e%2e%2f",
@@ -270,10 +264,7 @@ async fn a_gateway_without_keys_does_not_change_accounts() {
 async fn a_parked_key_returns_by_itself_and_a_pool_that_shrinks_is_seen() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write accounts:read").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write accounts:read").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     writer.import("b@example.org", "sk-secret-key-2").await;
     let accounts = fixture.ports.directory.accounts(&"home".into()).await;
@@ -314,10 +305,7 @@ async fn a_parked_key_returns_by_itself_and_a_pool_that_shrinks_is_seen() {
 async fn every_key_has_limits_of_its_own() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write accounts:read").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write accounts:read").await;
     for (name, amount) in [("a@example.org", 5), ("b@example.org", 50)] {
         let limit = json!({
             "dimension": "requests", "amount": amount, "window": {"kind": "bucket", "per_ms": 60_000},
@@ -392,10 +380,7 @@ async fn two_operators_at_once_leave_one_key_that_serves() {
 async fn pools_show_accounts_by_state_and_configured_limits() {
     let fixture = fixture();
     let gateway = fixture.gateway();
-    let writer = Caller {
-        gateway: &gateway,
-        key: Some(key(&fixture, "accounts:write accounts:read").await),
-    };
+    let writer = caller(&fixture, &gateway, "accounts:write accounts:read").await;
     writer.import("a@example.org", "sk-secret-key-1").await;
     writer.import("b@example.org", "sk-secret-key-2").await;
     writer
@@ -421,4 +406,66 @@ async fn pools_show_accounts_by_state_and_configured_limits() {
         (&limit["source"], &pools["has_levels"]),
         (&json!("configured"), &json!(true))
     );
+}
+
+/// Queues calls of one project.
+async fn queue(fixture: &Fixture, id: ProjectId, count: u128) {
+    let projects = &fixture.ports.projects;
+    let loaded = projects.load(id).await.expect("memory answers");
+    let loaded = loaded.expect("it is there");
+    let attempt = |number| NewAttempt {
+        id: AttemptId::new(number),
+        task: TaskId::new(number),
+        project: id,
+        tenant: loaded.project.head.tenant.clone(),
+        plan_version: 1,
+        kind: TaskKind::Work,
+        number: 1,
+        order: ArtifactHash::of(b"order"),
+        size: CallSize {
+            input: 1_000,
+            output: 200,
+            max_tokens: 800,
+        },
+        priority: 100,
+        path: Millis(1_000),
+        not_before: Timestamp(0),
+    };
+    let commit = Commit {
+        project: id,
+        expected: loaded.version,
+        head: loaded.project.head.clone(),
+        tasks: vec![],
+        attempts: (1..=count).map(attempt).collect(),
+        cancel: vec![],
+        events: vec![],
+        outbox: vec![],
+        budget: None,
+        folded: vec![],
+    };
+    let committed = projects.commit(commit).await.expect("memory takes it");
+    assert!(matches!(committed, Committed::Done(_)), "{committed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_waiting_call_of_the_tenant_is_counted_and_none_of_another() {
+    let mut fixture = fixture();
+    let tiers = vec![vec!["p/m".into()]];
+    fixture.settings.roles = BTreeMap::from([(ModelRole::Writer, tiers)]);
+    let gateway = fixture.gateway();
+    let (ours, theirs) = (
+        fixture.project("home").await,
+        fixture.project("elsewhere").await,
+    );
+    queue(&fixture, ours, 12_000).await;
+    let reader = caller(&fixture, &gateway, "accounts:read").await;
+    let pools = reader.get("/v1/pools").await.expect(200).json();
+    assert_eq!(pools["pools"][0]["waiting"], json!(12_000));
+    let elsewhere = fixture.key("elsewhere", "accounts:read", None).await.1;
+    let elsewhere = Caller {
+        gateway: &gateway,
+        key: Some(elsewhere),
+    };
+    let pools = elsewhere.get("/v1/pools").await.expect(200).json();
+    assert_eq!(pools["pools"], json!([]), "{theirs} has nothing queued");
 }
