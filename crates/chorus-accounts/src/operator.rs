@@ -207,14 +207,17 @@ impl AccountOperator {
         } else {
             "calls under way end"
         };
-        let detail = [pause.reason.as_str(), cut].map(str::to_owned).join("; ");
-        let detail = detail.trim_start_matches("; ");
+        let detail = if pause.reason.is_empty() {
+            cut.to_owned()
+        } else {
+            format!("{}; {cut}", pause.reason)
+        };
         let state = CredentialState::Paused {
             reason: pause.reason.clone(),
             is_cut: pause.is_cut,
         };
         for account in &accounts {
-            self.write_of(author, AuditAction::Pause, account, detail.to_owned())
+            self.write_of(author, AuditAction::Pause, account, detail.clone())
                 .await?;
             self.set_states(author, account, &state).await?;
         }

@@ -1,10 +1,11 @@
 //! Connection of a command that looks at, or acts on, an installation: a server, the process that holds the data folder
 //! through its [control socket](super::control), or this process over the data folder itself.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chorus_client::Client;
+use chorus_client::{Client, ConnectionListener};
 use chorus_core::time::Millis;
 use chorus_upstream::HttpTransport;
 
@@ -117,41 +118,32 @@ async fn holder(config: &Config) -> anyhow::Result<Option<Client>> {
     if config.database.is_shared() || !path.exists() {
         return Ok(None);
     }
-    let transport = HttpTransport::over_socket(&path).context("cannot use the control socket")?;
-    let servers = "http://control".parse()?;
-    let client = Client::new(
-        Arc::new(HttpConnection::of(transport)),
-        servers,
-        None,
-        Arc::new(SystemClock),
-        Arc::new(Quiet),
-    );
-    let clock = client.clock();
-    let probe = client.retry_for(Millis(0));
+    let probe = over_socket(&path, Arc::new(Quiet))?.retry_for(Millis(0));
+    let clock = probe.clock();
     let answer = clock.deadline(clock.now() + SOCKET_LIMIT, probe.answers());
     if answer.await != Some(true) {
         return Ok(None);
     }
-    let (transport, servers) = (
-        HttpTransport::over_socket(&path).context("cannot use the control socket")?,
+    let client = over_socket(&path, Arc::new(Terminal))?;
+    Ok(Some(client.retry_for(LIMIT)))
+}
+
+/// Client of a process through its socket; no key is needed there.
+fn over_socket(path: &Path, listener: Arc<dyn ConnectionListener>) -> anyhow::Result<Client> {
+    let transport = HttpTransport::over_socket(path).context("cannot use the control socket")?;
+    Ok(Client::new(
+        Arc::new(HttpConnection::of(transport)),
         "http://control".parse()?,
-    );
-    Ok(Some(
-        Client::new(
-            Arc::new(HttpConnection::of(transport)),
-            servers,
-            None,
-            Arc::new(SystemClock),
-            Arc::new(Terminal),
-        )
-        .retry_for(LIMIT),
+        None,
+        Arc::new(SystemClock),
+        listener,
     ))
 }
 
 /// Prints nothing about a socket that may be dead.
 struct Quiet;
 
-impl chorus_client::ConnectionListener for Quiet {
+impl ConnectionListener for Quiet {
     fn lost(&self, _: &str, _: &str) {}
 
     fn restored(&self, _: &str) {}

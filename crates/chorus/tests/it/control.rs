@@ -96,8 +96,9 @@ async fn a_second_terminal_lists_shows_and_cancels_while_a_run_holds_the_folder(
     drop(fixture);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
+/// A run every task of which is held, because the key of its only account is refused; with the id of its project and
+/// what `project show` says. The second account is in `two.toml`.
+async fn held() -> (Fixture, Child, String, String) {
     let dead = FaultRule {
         organisation: Some("org-one".to_owned()),
         ..FaultRule::always(Fault::DeadKey)
@@ -120,6 +121,12 @@ async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
     let id = fixture.project().to_string();
     let show = ["project", "show", &id];
     let shown = output_text(&until((&fixture, &mut run), &show, "needs attention ["));
+    (fixture, run, id, shown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
+    let (fixture, mut run, _, shown) = held().await;
     for expected in [
         "every credential for the role Planner is refused: deepseek says",
         "one@example.com",
@@ -134,31 +141,9 @@ async fn a_dead_only_key_is_named_and_a_new_key_makes_the_project_go_on() {
     fixture.end().await;
 }
 
-/// A project every task of which is held, because the key of its only account is refused; its process was killed.
-/// The second account is in `two.toml`.
+/// As [`held`], after its process was killed.
 async fn held_and_killed() -> (Fixture, String) {
-    let dead = FaultRule {
-        organisation: Some("org-one".to_owned()),
-        ..FaultRule::always(Fault::DeadKey)
-    };
-    let config = chorus_provider_sim::config::Config {
-        faults: vec![dead],
-        ..quick()
-    };
-    let fixture = Fixture::bare(config, "").await;
-    let accounts = fixture.accounts(4);
-    let (one, two) = accounts.split_once("\n\n").expect("two accounts");
-    fixture.write("one.toml", one);
-    fixture.write("two.toml", two);
-    let imported = fixture.chorus(&["account", "import", "one.toml"]);
-    assert!(imported.status.success(), "{}", output_text(&imported));
-    fixture.write("brief.md", &Chronicle::brief());
-    fixture.write("docs/chronicle.md", &BOOK.text());
-    let mut run = started(&fixture);
-    until((&fixture, &mut run), &["project", "list"], "prj_");
-    let id = fixture.project().to_string();
-    let show = ["project", "show", &id];
-    until((&fixture, &mut run), &show, "needs attention [");
+    let (fixture, mut run, id, _) = held().await;
     run.kill().expect("the run can be ended");
     run.wait().expect("the run ends");
     (fixture, id)
