@@ -98,6 +98,7 @@ fn print_pool(pool: &PoolResource, now: Timestamp) {
     let oldest = pool.oldest_ms.map(|at| human_time::length(now.since(at)));
     match oldest {
         Some(age) => println!("  queue     {} calls, the oldest for {age}", pool.waiting),
+        None if pool.waiting > 0 => println!("  queue     {} calls, none is due yet", pool.waiting),
         None => println!("  queue     empty"),
     }
     for wait in &pool.waits {
